@@ -1,0 +1,1 @@
+"""Reads what Azure bills an enterprise, exactly, as Singer messages."""

@@ -1,0 +1,1 @@
+"""How Azure is asked; no field of any dataset is named in here."""

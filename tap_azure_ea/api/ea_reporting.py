@@ -1,0 +1,156 @@
+"""The EA Reporting API: an API key, pages that link to the next one, and an ETag for what has not changed.
+
+https://learn.microsoft.com/azure/cost-management-billing/automate/migrate-ea-reporting-arm-apis-overview
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+import requests
+
+from tap_azure_ea.api.http import Answer, AzureError, HTTPClient, RefusedError
+
+Row = dict[str, Any]
+Envelope = Callable[[Any], tuple[list[Row], str | None]]
+
+MAX_READINGS = 5
+
+HOSTS = {"public": "https://consumption.azure.com", "us_government": "https://consumption.azure.us"}
+
+_RETIRED = (
+    "Microsoft retired the public EA Reporting API on 1 May 2024; if nothing answers at that address, that is why."
+)
+_REMEDIES = {
+    None: f"Check ea_reporting_url, cloud and the network. {_RETIRED}",
+    400: "Check start_date and end_date.",
+    401: (
+        "Either the API key is unknown, expired (keys last six months) or revoked: generate a new one as an enterprise "
+        "administrator and set api_key. Or its owner may not read this report: department administrators and account "
+        "owners see usage and marketplace charges only, so deselect balance_summary and price_sheet, or use an "
+        "enterprise administrator's key."
+    ),
+    403: "The API key's owner may not read this: use an enterprise administrator's key.",
+    404: f"Check enrollment_number and ea_reporting_url. {_RETIRED}",
+    410: _RETIRED,
+    429: "Other clients share the enrollment's limits: run again later, or at another time of day.",
+    500: "Azure failed for longer than this run waits: run again later, and what is finished will not be read again.",
+}
+_REMEDIES |= dict.fromkeys((502, 503, 504), _REMEDIES[500])
+
+
+class NoDataError(AzureError):
+    """Azure has nothing at this address now: it answers 404, and at times 400, for a period without data."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows as Azure sent them; the page numbered 1 starts the reading anew, whatever came before."""
+
+    number: int
+    etag: str | None
+    rows: list[Row]
+
+
+class EAReportingAPI:
+    """One enrollment, opened by one API key."""
+
+    def __init__(self, base_url: str, enrollment_number: str, api_key: str, logger: logging.Logger) -> None:
+        self.enrollment_number = enrollment_number
+        self._logger = logger
+        authenticate = partial(_authenticate, api_key)
+        self._http = HTTPClient(base_url, authenticate, _REMEDIES, (api_key,), logger)
+
+    def pages(self, path: str, envelope: Envelope, etag: str | None = None) -> Iterator[Page] | None:
+        """Return all pages of a listing, or None if it is still the version that the ETag names.
+
+        Raises ``NoDataError`` before the first page. A listing that changes while its pages are being read is read
+        again from its first page.
+        """
+        try:
+            first = self._http.get(path, {"If-None-Match": etag} if etag else {})
+        except RefusedError as error:
+            if error.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}:
+                raise NoDataError(*error.args) from None
+            raise
+        return None if etag and first.status == HTTPStatus.NOT_MODIFIED else self._unmixed(path, envelope, first)
+
+    def _unmixed(self, path: str, envelope: Envelope, first: Answer) -> Iterator[Page]:
+        """Yield the pages of one version; start again where a page bears another ETag than the first.
+
+        Where the second reading meets the very same ETags, the server tags pages and not listings.
+        """
+        met: list[str] = []
+        for _ in range(MAX_READINGS):
+            tagged_by_page = False
+            etags: list[str] = []
+            for page in self._linked(first, envelope):
+                etags += [page.etag] if page.etag else []
+                if len(set(etags)) > 1 and not tagged_by_page:
+                    if etags != met:
+                        self._logger.warning("%s was restated while it was being read: reading it again", path)
+                        break
+                    tagged_by_page = True
+                    self._logger.warning("%s bears an ETag per page, so it will be read whole every time", path)
+                yield page
+            else:
+                return
+            met = etags
+            first = self._http.get(path)
+        msg = f"{path} was restated during each of {MAX_READINGS} readings. Run again later: it will be read whole."
+        raise AzureError(msg)
+
+    def _linked(self, answer: Answer, envelope: Envelope) -> Iterator[Page]:
+        """Follow the links verbatim from the first page to the last."""
+        seen = {answer.url}
+        while True:
+            rows, link = _open(answer, envelope)
+            yield Page(len(seen), answer.headers.get("ETag"), rows)
+            if not link:
+                return
+            following = self._http.get(link, base=answer.url)
+            if following.url in seen:
+                msg = f"Azure sent a link back to a page already read, {following.url}: the listing has no end."
+                raise AzureError(msg)
+            seen.add(following.url)
+            answer = following
+
+
+def _authenticate(api_key: str, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    request.headers["Authorization"] = f"bearer {api_key}"
+    return request
+
+
+def _open(answer: Answer, envelope: Envelope) -> tuple[list[Row], str | None]:
+    try:
+        return envelope(answer.body)
+    except (ValueError, KeyError) as error:
+        msg = f"{answer.url} answered {answer.status} with JSON that is not what it should be ({error}): {answer.body!s:.300}"
+        raise AzureError(msg) from None
+
+
+def listing(body: Any) -> tuple[list[Row], str | None]:
+    """Open a page, ``{data, nextLink}``, or the bare array of an API that does not page."""
+    rows, link = (body["data"], body.get("nextLink")) if isinstance(body, dict) else (body, None)
+    return _checked(rows), link
+
+
+def one_row(body: Any) -> tuple[list[Row], None]:
+    """Open a bare object, or an array that holds it."""
+    rows = _checked(body if isinstance(body, list) else [body])
+    if len(rows) > 1:
+        msg = f"{len(rows)} rows where there is one at most"
+        raise ValueError(msg)
+    return rows, None
+
+
+def _checked(rows: Any) -> list[Row]:
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and "error" not in row for row in rows):
+        msg = "no rows"
+        raise ValueError(msg)
+    return rows

@@ -1,0 +1,225 @@
+"""One request: authenticated, sent to the configured host alone, timed, checked, retried and waited for."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from time import sleep
+from typing import Any, NoReturn
+from urllib.parse import urljoin
+
+import msgspec
+import pendulum
+import requests
+from requests.structures import CaseInsensitiveDict
+from urllib3.util import parse_url
+
+MAX_TRIES = 8
+CONNECT_TIMEOUT = 30
+READ_TIMEOUT = 300
+LONGEST_BACKOFF = 60
+LONGEST_WAIT = 3600
+ALIVE_INTERVAL = 60
+EXCERPT = 300
+
+RETRIABLE = frozenset({429, 500, 502, 503, 504})
+
+Authenticate = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+
+
+class AzureError(Exception):
+    """Says what was asked, what came back, and what to do about it."""
+
+
+class RefusedError(AzureError):
+    """Azure answered with a status that another try will not change."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _Retriable(Exception):  # noqa: N818 - the reason for another try, not an error of its own
+    def __init__(self, reason: str, status: int | None = None, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.wait = wait
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What Azure answered: the decoded JSON body, numbers as ``int`` or exact ``Decimal``; None for 304."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+@dataclass
+class HTTPClient:
+    """Asks one host, which alone is shown the credentials.
+
+    ``remedies`` says what to do about a status, or, under None, about a host that cannot be reached; ``secrets`` never
+    appear in an error or a log.
+    """
+
+    base_url: str
+    authenticate: Authenticate
+    remedies: Mapping[int | None, str]
+    secrets: tuple[str, ...]
+    logger: logging.Logger
+    session: requests.Session = field(default_factory=requests.Session)
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None, *, base: str | None = None) -> Answer:
+        """Return the answer to a GET, after as many tries and waits as Azure asks for.
+
+        ``url`` may be relative, to ``base`` or else to the host. Raises ``RefusedError`` for a status that is final and ``AzureError`` for a link to
+        another host, or when the last try has failed.
+        """
+        request = self._prepare(urljoin(base or self.base_url, url), headers or {})
+        failures = 0
+        while True:
+            try:
+                return self._send(request)
+            except _Retriable as reason:
+                failures += 1
+                if failures == MAX_TRIES:
+                    self._fail(request, f"{reason} ({failures} times)", reason.status)
+                self._wait(request, reason, failures)
+
+    def _prepare(self, url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
+        accept = {"Accept": "application/json", **headers}
+        try:
+            request = self.session.prepare_request(
+                requests.Request("GET", url, headers=accept, auth=self._authenticate)
+            )
+        except requests.RequestException as error:
+            msg = f"{self._redact(url)} is not an address that can be asked: {self._redact(str(error))}"
+            raise AzureError(msg) from None
+        return request
+
+    def _authenticate(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the credentials, unless the link leads away from the host they were given for."""
+        if origin(request.url or "") != origin(self.base_url):
+            msg = (
+                f"Azure sent a link to {self._redact(request.url or '')}, which is not on {self.base_url}. The "
+                "credentials are shown to that host alone, so the link was not followed. If your data really lives "
+                "there, set its address as the host to ask."
+            )
+            raise AzureError(msg)
+        return self.authenticate(request)
+
+    def _send(self, request: requests.PreparedRequest) -> Answer:
+        """Send once; raise ``_Retriable`` where another try may help."""
+        try:
+            response = self.session.send(
+                request, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), allow_redirects=False, **self._environment(request)
+            )
+        except requests.RequestException as error:
+            # Resets, time-outs and cut bodies; the address is dropped from the text, for it may hold a signature.
+            reason = f"the connection failed ({type(error).__name__}: {self._redact(str(error))})"
+            raise _Retriable(reason) from None
+        if response.status_code in RETRIABLE:
+            reason = f"{response.status_code} {response.reason}{self._words(response)}"
+            raise _Retriable(reason, response.status_code, retry_after(response.headers))
+        if response.status_code == HTTPStatus.NOT_MODIFIED:
+            return Answer(response.url, response.status_code, response.headers, None)
+        if not response.ok or response.is_redirect:
+            self._fail(request, self._describe(response), response.status_code)
+        return Answer(response.url, response.status_code, response.headers, self._decode(response))
+
+    def _environment(self, request: requests.PreparedRequest) -> Mapping[str, Any]:
+        """Return the proxies and certificates of the environment, which a prepared request does not take by itself."""
+        return self.session.merge_environment_settings(request.url or "", {}, None, None, None)
+
+    def _decode(self, response: requests.Response) -> Any:
+        try:
+            return decode(response.content)
+        except ValueError as error:
+            kind = response.headers.get("Content-Type", "no content type")
+            reason = f"{response.status_code} with a body that is not JSON ({kind}; {error}){self._words(response)}"
+            raise _Retriable(reason, response.status_code) from None
+
+    def _describe(self, response: requests.Response) -> str:
+        answer = f"{response.status_code} {response.reason}"
+        if response.is_redirect:
+            return f"{answer}: a redirect to {self._redact(response.headers['Location'])}, which is not followed"
+        return answer + self._words(response)
+
+    def _words(self, response: requests.Response) -> str:
+        """Return Azure's own words: ``error.message`` where there is one, else the first part of the body."""
+        try:
+            error = decode(response.content)["error"]
+            words = f"{error['message']} (code {error['code']})"
+        except (ValueError, KeyError, TypeError):
+            words = " ".join(response.content.decode("utf-8", "replace").split())
+        return f': "{self._redact(words[:EXCERPT])}"' if words else ""
+
+    def _fail(self, request: requests.PreparedRequest, answer: str, status: int | None) -> NoReturn:
+        asked = f"{request.method} {self._redact(request.url or '')}"
+        remedy = self.remedies.get(status) or self.remedies.get(None, "")
+        message = f"{asked} answered {answer}. {remedy}".strip()
+        raise AzureError(message) if status is None or status in RETRIABLE else RefusedError(message, status)
+
+    def _wait(self, request: requests.PreparedRequest, reason: _Retriable, failures: int) -> None:
+        """Wait as long as Azure asks, or else twice as long as the last time, and say why."""
+        backoff = min(2.0**failures, LONGEST_BACKOFF) * random.uniform(0.5, 1)  # noqa: S311 - no secret depends on it
+        seconds = backoff if reason.wait is None else reason.wait
+        if seconds > LONGEST_WAIT:
+            self._fail(request, f"{reason}, and asks to wait {seconds:.0f} seconds", reason.status)
+        path = self._redact(request.path_url)
+        self.logger.warning(
+            "Waiting %.1f s before try %d of %d of %s: %s", seconds, failures + 1, MAX_TRIES, path, reason
+        )
+        while seconds > ALIVE_INTERVAL:
+            sleep(ALIVE_INTERVAL)
+            seconds -= ALIVE_INTERVAL
+            self.logger.info("Still waiting, %.0f s to go, before asking %s again", seconds, path)
+        sleep(seconds)
+
+    def _redact(self, words: str) -> str:
+        for secret in self.secrets:
+            words = words.replace(secret, "***")
+        return words
+
+
+def origin(url: str) -> tuple[str | None, str | None, int | None]:
+    """Return scheme, host and port as the connection will be made, defaults filled in."""
+    parts = parse_url(url)
+    return parts.scheme, parts.host, parts.port or {"http": 80, "https": 443}.get(parts.scheme or "")
+
+
+def decode(body: bytes) -> Any:
+    """Decode JSON with every digit of its numbers; raise ``ValueError`` for anything else."""
+    return _DECODER.decode(body.removeprefix(b"\xef\xbb\xbf"))
+
+
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the longest wait in seconds that any ``...retry-after`` header asks for; None where there is none.
+
+    Dates count from the answer's own ``Date``, so that the clock of this machine does not matter.
+    """
+    named = CaseInsensitiveDict(headers)
+    waits = (_seconds(value, named.get("Date")) for name, value in headers.items() if name.lower().endswith("retry-after"))
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _seconds(value: str, now: str | None) -> float | None:
+    try:
+        return max(float(int(value)), 0.0)
+    except ValueError:
+        pass
+    try:
+        start = parsedate_to_datetime(now) if now else pendulum.now("UTC")
+        return max((parsedate_to_datetime(value) - start).total_seconds(), 0.0)
+    except (ValueError, TypeError):
+        return None

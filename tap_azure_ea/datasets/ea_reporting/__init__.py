@@ -1,0 +1,187 @@
+"""The datasets of the EA Reporting API, and what they share: billing periods, freshness and snapshots."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, ClassVar, cast
+from urllib.parse import quote
+
+from singer_sdk import Stream, Tap
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import SameRecordTransform
+
+from tap_azure_ea.api.ea_reporting import EAReportingAPI, Envelope, NoDataError, listing
+from tap_azure_ea.fields import Field, json_schema, text
+from tap_azure_ea.progress import PeriodProgress, Progress
+from tap_azure_ea.records import EXTRA, Record, RecordReader, Row
+from tap_azure_ea.snapshot import DELETED_AT, ETAG, ROW_NUMBER, Snapshot
+from tap_azure_ea.writer import BufferedWriter
+
+if TYPE_CHECKING:
+    from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
+    from singer_sdk.helpers.types import Context
+    from singer_sdk.singerlib import MetadataMapping
+
+    from tap_azure_ea.datasets.ea_reporting.billing_periods import BillingPeriod, BillingPeriods
+
+ENROLLMENT_NUMBER = text("enrollment_number", "Number of the EA enrollment.")
+BILLING_PERIOD_ID = text("billing_period_id", "Billing period, yyyyMM.")
+
+
+def period_record(*fields: Field) -> tuple[Field, ...]:
+    """Return the fields of a dataset that has one record for each billing period."""
+    return (ENROLLMENT_NUMBER, BILLING_PERIOD_ID, *fields, ETAG, DELETED_AT, EXTRA)
+
+
+def period_rows(*fields: Field) -> tuple[Field, ...]:
+    """Return the fields of a dataset that has any number of rows, without a key of their own, for each period."""
+    return period_record(ROW_NUMBER, *fields)
+
+
+class EAReportingStream(Stream):
+    """A dataset that the EA Reporting API publishes for each billing period.
+
+    ``path`` asks for a whole period and ``custom_date_path`` for the days of one, where the API can do that; then
+    ``day_field`` names the column that tells a row's day. ``envelope`` opens the answer.
+    """
+
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
+    # A period that has not changed is not emitted, so no target may take what is emitted for the whole table.
+    emit_activate_version_messages = False
+
+    path: ClassVar[str]
+    custom_date_path: ClassVar[str | None] = None
+    day_field: ClassVar[str | None] = None
+    fields: ClassVar[tuple[Field, ...]]
+    envelope: ClassVar[Envelope] = staticmethod(listing)
+    primary_keys: tuple[str, ...] = (ENROLLMENT_NUMBER.name, BILLING_PERIOD_ID.name, ROW_NUMBER.name)
+
+    def __init__(self, tap: Tap, connect: Callable[[], EAReportingAPI]) -> None:
+        super().__init__(tap, schema=json_schema(self.fields, self.primary_keys))
+        self._connect = connect
+        self._unvouched: Snapshot | None = None
+        self._progress = Progress(self.name, self.logger)
+
+    @cached_property
+    def api(self) -> EAReportingAPI:
+        """The enrollment to ask."""
+        return self._connect()
+
+    @cached_property
+    def periods(self) -> dict[str, BillingPeriod]:
+        """The billing periods that have this dataset, newest first, by their id."""
+        helper = cast("BillingPeriods", self._tap.streams["billing_periods"])
+        periods = helper.periods_with(self.name)
+        return {period.billing_period_id: period for period in periods}
+
+    @cached_property
+    def partitions(self) -> list[dict[str, str]]:  # type: ignore[override]
+        """A context for each billing period."""
+        return [
+            {ENROLLMENT_NUMBER.name: self.api.enrollment_number, BILLING_PERIOD_ID.name: period_id}
+            for period_id in self.periods
+        ]
+
+    @property
+    def metadata(self) -> MetadataMapping:
+        """The SDK's, but the mark of deleted rows cannot be deselected: without it they would look alive."""
+        metadata = super().metadata
+        if mark := metadata.get(("properties", DELETED_AT.name)):
+            mark.inclusion = mark.InclusionType.AUTOMATIC
+        return metadata
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The selected columns, in the schema's order."""
+        known = self.effective_schema["properties"]
+        return tuple(f.name for f in self.fields if f.name in known and self.mask["properties", f.name])
+
+    def get_records(self, context: Context | None) -> Iterator[Record]:
+        """Yield a period's rows if they have changed, and let its bookmark vouch for them once they are written."""
+        key = {**(context or {})}
+        period = self.periods[key[BILLING_PERIOD_ID.name]]
+        path = self._path(period)
+        snapshot = Snapshot(self.get_context_state(context), self._parameters(path), self._publish, self.STATE_MSG_FREQUENCY)
+        progress = self._progress.period(period.billing_period_id, list(self.periods), snapshot)
+        try:
+            pages = self.api.pages(path, self.envelope, snapshot.etag)
+        except NoDataError as error:
+            progress.no_data(error)
+            return
+        if pages is None:
+            progress.unchanged()
+            return
+        reader = RecordReader(self.fields, self.columns, key)
+        read = reader.read if period.whole else partial(self._within, period, reader.read, progress)
+        try:
+            yield from snapshot.replace(progress.watch(pages, reader), read, reader.blank())
+        finally:
+            self._flush()
+        progress.read(reader)
+        self._unvouched = snapshot
+        if not self.get_batch_config(self.config):
+            self._vouch()
+
+    def get_batches(
+        self, batch_config: BatchConfig, context: Context | None = None
+    ) -> Iterator[tuple[BaseBatchFileEncoding, list[str]]]:
+        """Yield the files of one period after the other, so that none is vouched for before its last file is out."""
+        self._refuse_maps()
+        for partition in [context] if context else (self.partitions or [None]):
+            yield from super().get_batches(batch_config, partition)
+            self._vouch()
+
+    def log_sync_costs(self) -> None:
+        """Close the run with a line about this dataset."""
+        if self.selected:
+            self._progress.close()
+
+    def _path(self, period: BillingPeriod) -> str:
+        template = self.path if period.whole or not self.custom_date_path else self.custom_date_path
+        return template.format(
+            enrollment_number=quote(self.api.enrollment_number, safe=""),
+            billing_period_id=quote(period.billing_period_id, safe=""),
+            first_day=period.first_day,
+            last_day=period.last_day,
+        )
+
+    def _parameters(self, path: str) -> str:
+        """What a reading depends on: the request, and the columns, for a column selected later must be filled."""
+        columns = hashlib.sha256(" ".join(self.columns).encode()).hexdigest()
+        return f"{path} columns={columns[:8]}"
+
+    def _within(
+        self, period: BillingPeriod, read: Callable[[Row], Record], progress: PeriodProgress, row: Row
+    ) -> Record | None:
+        """Read a row of a custom date range, unless it lies outside of it: the API is known to send such rows."""
+        record = read(row)
+        day = record.get(self.day_field) if self.day_field else None
+        if day is None or period.first_day <= day <= period.last_day:
+            return record
+        progress.outside += 1
+        return None
+
+    def _publish(self) -> None:
+        """Write STATE now: what it says must be out before the next row."""
+        self._tap.state_writer.write_state(self.tap_state)
+
+    def _vouch(self) -> None:
+        """Let the bookmark of the period that was written last say so, and say it at once."""
+        if self._unvouched:
+            self._unvouched.vouch()
+            self._unvouched = None
+            self._publish()
+
+    def _flush(self) -> None:
+        if isinstance(self._tap.message_writer, BufferedWriter):
+            self._tap.message_writer.flush()
+
+    def _refuse_maps(self) -> None:
+        """BATCH files hold the dataset's own columns: the SDK does not map or flatten what it writes to them."""
+        mapped = any(type(stream_map) is not SameRecordTransform for stream_map in self.stream_maps)
+        if mapped or self.config.get("flattening_enabled"):
+            error = f"batch_config cannot be combined with stream_maps or flattening_enabled ({self.name})"
+            raise ConfigValidationError(error, errors=[error])

@@ -1,0 +1,190 @@
+"""The kinds of fields: what a column is called, its JSON Schema, and how Azure's value is read into it.
+
+Each reader takes what the wire held (never null or empty text) and returns a JSON-native value, or raises
+``ValueError`` or ``ArithmeticError`` for a value that does not fit, which then stays in the record's ``extra``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NoReturn
+
+Read = Callable[[Any], Any]
+JSONSchema = dict[str, Any]
+
+_ISO_DAY = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ].*)?")
+_US_DAY = re.compile(r"(\d\d)/(\d\d)/(\d{4})(?: .*)?")
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column; ``aliases`` are other names under which Azure has sent it; ``read`` is None if the tap fills it."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    read: Read | None
+    aliases: tuple[str, ...] = ()
+
+
+def json_schema(fields: tuple[Field, ...], keys: tuple[str, ...]) -> JSONSchema:
+    """Return the JSON Schema of a record; every column but the keys may be null."""
+    properties = {}
+    for field in fields:
+        kind = field.schema["type"]
+        nullable = kind if field.name in keys else [kind, "null"]
+        properties[field.name] = {**field.schema, "type": nullable, "description": field.description}
+    return {"type": "object", "properties": properties, "required": list(keys)}
+
+
+def own(field: Field) -> Field:
+    """Make it a column that the tap fills, whatever Azure may send under its name."""
+    return replace(field, read=None)
+
+
+def text(name: str, description: str, *, aliases: tuple[str, ...] = (), trim: bool = False) -> Field:
+    """Text as Azure sent it; ``trim`` drops surrounding blanks, for codes that Azure pads."""
+    return Field(name, description, {"type": "string"}, _trimmed if trim else _text, aliases)
+
+
+def integer(name: str, description: str, *, aliases: tuple[str, ...] = ()) -> Field:
+    """Any size of whole number."""
+    return Field(name, description, {"type": "integer"}, _integer, aliases)
+
+
+def number(name: str, description: str, *, aliases: tuple[str, ...] = ()) -> Field:
+    """Every digit that Azure sent, never through a float."""
+    return Field(name, description, {"type": "number"}, _number, aliases)
+
+
+def flag(name: str, description: str, *, aliases: tuple[str, ...] = ()) -> Field:
+    """A boolean, which Azure may send as text."""
+    return Field(name, description, {"type": "boolean"}, _flag, aliases)
+
+
+def date(name: str, description: str, *, aliases: tuple[str, ...] = ()) -> Field:
+    """A day, ``YYYY-MM-DD``."""
+    return Field(name, description, {"type": "string", "format": "date"}, _date, aliases)
+
+
+def timestamp(name: str, description: str, *, aliases: tuple[str, ...] = ()) -> Field:
+    """A moment, RFC 3339; UTC where Azure names no zone."""
+    return Field(name, description, {"type": "string", "format": "date-time"}, _timestamp, aliases)
+
+
+def json_object(name: str, description: str, *, aliases: tuple[str, ...] = ()) -> Field:
+    """A JSON object, which Azure may send as text, at times without its outer braces."""
+    return Field(name, description, {"type": "object", "additionalProperties": True}, _json_object, aliases)
+
+
+def json_array(name: str, description: str, *, items: JSONSchema, aliases: tuple[str, ...] = ()) -> Field:
+    """A JSON array, which Azure may send as text."""
+    return Field(name, description, {"type": "array", "items": items}, _json_array, aliases)
+
+
+def _misfit(value: object, kind: str) -> NoReturn:
+    msg = f"{value!r} is not {kind}"
+    raise ValueError(msg)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, Decimal)):
+        return str(value)
+    return _misfit(value, "text")
+
+
+def _trimmed(value: Any) -> str | None:
+    return _text(value).strip() or None
+
+
+def _integer(value: Any) -> int:
+    exact = _number(value)
+    whole = int(exact) if abs(exact) < 10**40 else _misfit(value, "a whole number of at most 40 digits")
+    return whole if whole == exact else _misfit(value, "a whole number")
+
+
+def _number(value: Any) -> Decimal | int:
+    if isinstance(value, (Decimal, int)) and not isinstance(value, bool):
+        return value
+    exact = Decimal(value.strip()) if isinstance(value, str) and "_" not in value else _misfit(value, "a number")
+    return exact if exact.is_finite() else _misfit(value, "a finite number")
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else None
+    return word == "true" if word in {"true", "false"} else _misfit(value, "true or false")
+
+
+@lru_cache(maxsize=4096)
+def day(value: str) -> str:
+    """Return the day, ``YYYY-MM-DD``, that a text begins with; raise ``ValueError`` for any other text."""
+    if iso := _ISO_DAY.fullmatch(value):
+        return datetime.date.fromisoformat(iso[1]).isoformat()
+    if us := _US_DAY.fullmatch(value):
+        return datetime.date(int(us[3]), int(us[1]), int(us[2])).isoformat()
+    return _misfit(value, "a day")
+
+
+def _date(value: Any) -> str:
+    return day(value) if isinstance(value, str) else _misfit(value, "a day")
+
+
+@lru_cache(maxsize=4096)
+def _moment(value: str) -> str:
+    parts = _MOMENT.fullmatch(value)
+    if not parts:
+        return f"{day(value)}T00:00:00Z" if ":" not in value else _misfit(value, "a moment")
+    on, time, fraction, zone = parts.groups(default="")
+    datetime.datetime.fromisoformat(f"{on}T{time}")
+    offset = zone if ":" in zone or not zone[1:] else f"{zone[:3]}:{zone[3:]}"
+    return f"{on}T{time}{fraction}{offset.upper() or 'Z'}"
+
+
+def _timestamp(value: Any) -> str:
+    return _moment(value) if isinstance(value, str) else _misfit(value, "a moment")
+
+
+def _json_object(value: Any) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, str):
+        return _misfit(value, "a JSON object")
+    try:
+        parsed = _parse(value)
+    except ValueError:
+        parsed = _parse("{" + value + "}")
+    return parsed if isinstance(parsed, dict) else _misfit(value, "a JSON object")
+
+
+def _json_array(value: Any) -> list[Any]:
+    parsed = _parse(value) if isinstance(value, str) else value
+    return parsed if isinstance(parsed, list) else _misfit(value, "a JSON array")
+
+
+def _parse(value: str) -> Any:
+    # The standard library's parser, because it can read raw line breaks inside strings and see repeated names.
+    return json.loads(
+        value, strict=False, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_unrepeated
+    )
+
+
+def _no_constant(value: str) -> NoReturn:
+    _misfit(value, "a JSON number")
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else _misfit(pairs, "an object with distinct names")

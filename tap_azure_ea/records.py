@@ -1,0 +1,103 @@
+"""Rows as Azure sends them, read into records: one rule for names, one reader a column, the rest in ``extra``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from functools import lru_cache, partial
+from typing import Any
+
+from tap_azure_ea.fields import Field, Read, json_object, own
+
+Row = Mapping[str, Any]
+Record = dict[str, Any]
+Column = tuple[str, str, Read]
+
+EXTRA = own(
+    json_object(
+        "extra",
+        "What Azure sent that has no column, or did not fit its column, under Azure's own names; null when empty.",
+    )
+)
+
+
+def plain(name: str) -> str:
+    """Return what two spellings of a name share: its letters and digits, in one case."""
+    return "".join(character for character in name.casefold() if character.isalnum())
+
+
+class RecordReader:
+    """Reads rows into records of the selected columns; names are matched once for each set of them, not for each row.
+
+    ``given`` holds the values that the request decides, such as the billing period: a row that says otherwise keeps
+    its own word in ``extra``. ``misfits`` counts the values that did not fit their column; ``unknown`` holds the names
+    that have no column.
+    """
+
+    def __init__(self, fields: Collection[Field], selected: Collection[str], given: Mapping[str, str]) -> None:
+        self.misfits: Counter[str] = Counter()
+        self.unknown: set[str] = set()
+        self._given = given
+        self._blank: Record = {field.name: given.get(field.name) for field in fields if field.name in selected}
+        self._fields = {plain(name): field for field in fields for name in (field.name, *field.aliases) if field.read}
+        self._columns = lru_cache(maxsize=256)(self._match)
+
+    def forget(self) -> None:
+        """Start counting anew, for a reading that starts anew."""
+        self.misfits.clear()
+        self.unknown.clear()
+
+    def blank(self) -> Record:
+        """Return a record with nothing but what the request decides."""
+        return self._blank.copy()
+
+    def read(self, row: Row) -> Record:
+        """Return the row as a record; what does not fit is kept and counted, never raised."""
+        record = self._blank.copy()
+        columns, unknown = self._columns(tuple(row))
+        extra = {}
+        for name, wire_name, read in columns:
+            value = row[wire_name]
+            if value is not None and value != "":
+                try:
+                    record[name] = read(value)
+                except (ValueError, ArithmeticError):
+                    extra[wire_name] = value
+                    self.misfits[wire_name] += 1
+        if unknown:
+            self.unknown.update(unknown)
+            extra.update((wire_name, row[wire_name]) for wire_name in unknown)
+        if extra and EXTRA.name in record:
+            record[EXTRA.name] = extra
+        return record
+
+    def _match(self, wire_names: tuple[str, ...]) -> tuple[list[Column], list[str]]:
+        """Pair each wire name with its column; the second of two names for one column has none."""
+        columns: list[Column] = []
+        unknown: list[str] = []
+        taken: set[str] = set()
+        for wire_name in wire_names:
+            field = self._field(wire_name)
+            if field is None or field.read is None or field.name in taken:
+                unknown.append(wire_name)
+                continue
+            taken.add(field.name)
+            if field.name in self._given:
+                columns.append((field.name, wire_name, partial(_agree, field.read, self._given[field.name])))
+            elif field.name in self._blank:
+                columns.append((field.name, wire_name, field.read))
+        return columns, unknown
+
+    def _field(self, wire_name: str) -> Field | None:
+        """Find the field of a name, or of the text in its last parentheses, where localised headers keep it."""
+        if field := self._fields.get(plain(wire_name)):
+            return field
+        _, _, inner = wire_name.rpartition("(")
+        return self._fields.get(plain(inner)) if wire_name.rstrip().endswith(")") else None
+
+
+def _agree(read: Read, given: str, value: Any) -> str:
+    if read(value) != given:
+        msg = f"{value!r} is not {given!r}"
+        raise ValueError(msg)
+    return given

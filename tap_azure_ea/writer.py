@@ -1,0 +1,54 @@
+"""Singer messages on standard output: RECORD lines are gathered, and any other message follows all lines before it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import msgspec
+from singer_sdk.singerlib.encoding.base import GenericSingerWriter, SingerMessageType
+from singer_sdk.singerlib.encoding.simple import Message
+
+GATHERED_BYTES = 1 << 20
+
+
+class BufferedWriter(GenericSingerWriter[bytes, Message]):
+    """Writes each message as one line, numbers with every digit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+        self._lines = bytearray()
+        self._writing = False
+        self._postponed: Callable[[], None] | None = None
+
+    def serialize_message(self, message: Message) -> bytes:
+        """Return the message as a line of JSON."""
+        return self._encode(message.to_dict()) + b"\n"
+
+    def write_message(self, message: Message) -> None:
+        """Gather a RECORD; write any other message at once, after all that were gathered."""
+        self._lines += self.serialize_message(message)
+        if message.type is not SingerMessageType.RECORD or len(self._lines) >= GATHERED_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        self._writing = True
+        try:
+            # Unbuffered output (PYTHONUNBUFFERED) may take a part only.
+            while self._lines:
+                written = sys.stdout.buffer.write(self._lines)
+                del self._lines[:written]
+            sys.stdout.buffer.flush()
+        finally:
+            self._writing = False
+        if self._postponed:
+            self._postponed()
+
+    def between_lines(self, action: Callable[[], None]) -> None:
+        """Run a signal's action now, or, if lines are being written, as soon as they are: none is cut or repeated."""
+        if self._writing:
+            self._postponed = action
+        else:
+            action()
