@@ -33,9 +33,8 @@ class Progress:
         """Tell what it all came to."""
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in self.outcomes.items()) or "nothing to ask"
         self.logger.info(
-            "Finished %s: %s; %s rows and %s deletions emitted",
-            self.dataset, outcomes, f"{self.rows:,}", f"{self.deleted:,}",
-        )  # fmt: skip
+            "Finished %s: %s; %s and %s deletions emitted", self.dataset, outcomes, _rows(self.rows), f"{self.deleted:,}"
+        )
 
 
 @dataclass
@@ -56,19 +55,19 @@ class PeriodProgress:
                 reader.forget()
             if time.monotonic() - told > ALIVE_INTERVAL:
                 told = time.monotonic()
-                self._info("%s rows so far", f"{self.snapshot.row_count:,}")
+                self._info("%s so far", _rows(self.snapshot.row_count))
             yield page
 
     def no_data(self, error: Exception) -> None:
         """Tell that Azure has nothing to say of the period; what is known of it stays."""
         self.progress.outcomes["without data"] += 1
-        stay = f"; the {self.snapshot.rows_before:,} rows of an earlier run stay" if self.snapshot.rows_before else ""
+        stay = f"; {_rows(self.snapshot.rows_before)} of an earlier run stay" if self.snapshot.rows_before else ""
         self.progress.logger.warning("%s: no data%s. %s", self.place, stay, error)
 
     def unchanged(self) -> None:
         """Tell that the period is still the version that was read before."""
         self.progress.outcomes["unchanged"] += 1
-        self._info("unchanged, %s rows stay", f"{self.snapshot.rows_before or 0:,}")
+        self._info("unchanged, %s stay", _rows(self.snapshot.rows_before or 0))
 
     def read(self, reader: RecordReader) -> None:
         """Tell how many rows were read, how many there were before, and what did not fit."""
@@ -77,9 +76,9 @@ class PeriodProgress:
         self.progress.rows += after
         self.progress.deleted += deleted
         if before is None:
-            self._info("%s rows", f"{after:,}")
+            self._info("%s", _rows(after))
         else:
-            self._info("restated, %s rows before, %s now, %s deleted", f"{before:,}", f"{after:,}", f"{deleted:,}")
+            self._info("restated, %s before, %s now, %s deleted", _rows(before), f"{after:,}", f"{deleted:,}")
         if reader.misfits:
             counts = ", ".join(f"{name} ({count})" for name, count in reader.misfits.items())
             self.progress.logger.warning(
@@ -92,3 +91,7 @@ class PeriodProgress:
 
     def _info(self, message: str, *args: object) -> None:
         self.progress.logger.info(f"%s: {message}", self.place, *args)
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"

@@ -77,25 +77,26 @@ class Snapshot:
         the caller must ``vouch``. Rows without a ``row_number`` column are not numbered:
         their key alone tells them apart, so there is at most one.
         """
-        self._withdraw()
         numbered = ROW_NUMBER.name in blank
-        written_up_to = self._written_up_to
+        highest = announced = max(self.bookmark.get("written_up_to", 0), self.bookmark.get("row_count", 0))
+        self._withdraw()
         for page in pages:
             self._note(page)
             for record in map(read, page.rows):
                 if record is None:
                     continue
                 self.row_count += 1
-                if self.row_count > written_up_to:
-                    written_up_to += self.step if numbered else 1
-                    self.bookmark["written_up_to"] = written_up_to
+                if self.row_count > announced:
+                    announced += self.step if numbered else 1
+                    self.bookmark["written_up_to"] = announced
                     self.publish()
                 if numbered:
                     record[ROW_NUMBER.name] = self.row_count
                 if ETAG.name in record:
                     record[ETAG.name] = page.etag
                 yield record
-        for row_number in range(self.row_count + 1, written_up_to + 1):
+            highest = max(highest, self.row_count)
+        for row_number in range(self.row_count + 1, highest + 1):
             self.deleted += 1
             number = {ROW_NUMBER.name: row_number} if numbered else {}
             yield {**blank, **number, DELETED_AT.name: _now()}
@@ -108,10 +109,6 @@ class Snapshot:
         etag = {"etag": self._first_etag} if self._etags == {self._first_etag} else {}
         self.bookmark.update(row_count=self.row_count, parameters=self.parameters, **etag)
         self.bookmark.pop("written_up_to", None)
-
-    @property
-    def _written_up_to(self) -> int:
-        return max(self.bookmark.get("written_up_to", 0), self.bookmark.get("row_count", 0))
 
     def _withdraw(self) -> None:
         """Take the old ETag away first: a reading that breaks off must not be mistaken for the version it replaces."""

@@ -1,0 +1,107 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["duckdb<1.3", "matplotlib~=3.9", "meltano~=4.4"]
+# ///
+"""Load the sandbox's bill into DuckDB through Meltano, then show it as a table and as a picture."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt  # noqa: E402 - once the backend that needs no screen is chosen
+from matplotlib.ticker import FuncFormatter  # noqa: E402
+
+PROJECT = Path(__file__).resolve().parent.parent
+DATABASE = PROJECT / "output" / "bill.duckdb"
+PICTURE = PROJECT / "output" / "bill.png"
+MONTHS = 13
+
+COSTS = f"""
+with months as (select distinct billing_period_id from azure.usage_details order by 1 desc limit {MONTHS})
+select billing_period_id, service_name, sum(cost)
+from azure.usage_details join months using (billing_period_id)
+where _sdc_deleted_at is null
+group by 1, 2
+"""
+BALANCES = "select billing_period_id, total_usage from azure.balance_summary where _sdc_deleted_at is null"
+
+Costs = dict[str, dict[str, float]]
+
+
+def load() -> None:
+    """Run the Meltano job; without a database, what Meltano remembers of one is void."""
+    meltano = str(Path(sys.executable).with_name("meltano"))
+    refresh = [] if DATABASE.exists() else ["--full-refresh"]
+    subprocess.run([meltano, "run", *refresh, "demo"], cwd=PROJECT, check=True, env={**os.environ, "NO_COLOR": "1"})
+
+
+def read() -> tuple[Costs, dict[str, float], list[str]]:
+    """Return the cost of each month and service, the balance of each month, and the services, dearest first."""
+    costs: Costs = {}
+    totals: dict[str, float] = {}
+    with duckdb.connect(str(DATABASE), read_only=True) as database:
+        for month, service, cost in sorted(database.execute(COSTS).fetchall()):
+            costs.setdefault(month, {})[service] = cost
+            totals[service] = totals.get(service, 0) + cost
+        balances = dict(database.execute(BALANCES).fetchall())
+    return costs, balances, sorted(totals, key=lambda service: -totals[service])
+
+
+def show_table(costs: Costs, balances: dict[str, float], services: list[str]) -> None:
+    """Print a line for each month, and whether its usage adds up to its balance."""
+    width = max(map(len, services)) + 2
+    print("\nUSD" + " " * 4 + "".join(f"{service:>{width}}" for service in [*services, "total", "balance"]))
+    for month, by_service in costs.items():
+        total = sum(by_service.values())
+        cells = [*(by_service.get(service, 0) for service in services), total]
+        agrees = "agrees" if round(total, 2) == round(balances[month], 2) else f"{balances[month]:,.2f}"
+        print(f"{month} " + "".join(f"{cell:>{width},.2f}" for cell in cells) + f"{agrees:>{width}}")
+
+
+def draw(costs: Costs, services: list[str]) -> None:
+    """Draw the months as stacked bars."""
+    figure, axes = plt.subplots(figsize=(11, 5.6), layout="constrained")
+    months = [f"{month[:4]}-{month[4:]}" for month in costs]
+    colors = mpl.colormaps["tab20c"].colors  # type: ignore[attr-defined]  # a listed colormap
+    bottom = [0.0] * len(months)
+    for number, service in enumerate(services):
+        heights = [by_service.get(service, 0) for by_service in costs.values()]
+        axes.bar(months, heights, bottom=bottom, label=service, color=colors[number * 2 % 20], width=0.78)
+        bottom = [below + height for below, height in zip(bottom, heights, strict=True)]
+    for month, total in zip(months, bottom, strict=True):
+        axes.annotate(f"{total / 1000:.1f}", (month, total), ha="center", va="bottom", fontsize=9)
+    axes.set_title("Azure usage per month and service, thousand USD", loc="left", fontsize=13, pad=12)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000:.0f}"))
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(length=0)
+    axes.grid(axis="y", color="#dddddd", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.margins(x=0.01, y=0.08)
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    axes.annotate(
+        f"The last month is still open. Source: {DATABASE.relative_to(PROJECT)}, the sandbox enrollment of tap-azure-ea.",
+        (0, -0.11), xycoords="axes fraction", fontsize=8.5, color="#666666",
+    )  # fmt: skip
+    figure.savefig(PICTURE, dpi=130)
+
+
+def main() -> None:
+    """Load, then show."""
+    load()
+    costs, balances, services = read()
+    show_table(costs, balances, services)
+    draw(costs, services)
+    print(f"\nThe bill is in {DATABASE.relative_to(PROJECT)}, its picture in {PICTURE.relative_to(PROJECT)}.")
+
+
+if __name__ == "__main__":
+    main()

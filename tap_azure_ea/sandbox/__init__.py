@@ -1,0 +1,14 @@
+"""A local Azure to try the tap and to test it against: an invented enrollment behind real HTTP.
+
+It serves two calendar years of bills up to a given day: departments, subscriptions, tags, growth, seasons, purchases,
+refunds, marketplace charges and restated months, the same for the same day and size, whose balances add up to the last
+digit. It refuses what Azure refuses: a wrong key, a key that is too narrow, a wrong path.
+
+It does not limit requests unless a fault says so, does not delay new data by days, shows an account owner the whole
+usage, and cuts no tags at 400 characters.
+"""
+
+from tap_azure_ea.sandbox.faults import Fault
+from tap_azure_ea.sandbox.server import Sandbox
+
+__all__ = ["Fault", "Sandbox"]

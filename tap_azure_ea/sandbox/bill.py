@@ -1,0 +1,303 @@
+"""The sandbox enrollment's bill: the same for the same day and size, and adding up to the last digit."""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from itertools import count
+from random import Random
+from typing import Any
+
+from tap_azure_ea.sandbox.catalogue import METERS, OFFERS, WORKLOADS, Meter, Offer, Season, Workload, guid
+
+Row = dict[str, Any]
+
+CURRENCY = "USD"
+ZERO = Decimal(0)
+FIRST_CORRECTION = 4
+SECOND_CORRECTION = 21
+
+
+@dataclass
+class Bill:
+    """What an enrollment owes as of ``today``; ``size`` multiplies the resources.
+
+    Usage is there up to the day before ``today``. A closed period is restated on the 4th day of the next month (late
+    usage arrives) and on its 21st (a price is corrected), and whenever ``restate`` is called.
+    """
+
+    enrollment_number: str
+    today: date
+    first_day: date
+    size: int = 1
+    restatements: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._usage = lru_cache(maxsize=6)(self._price_usage)
+        self._totals = lru_cache(maxsize=None)(self._add_up)
+
+    @property
+    def periods(self) -> list[str]:
+        """The ids of all periods, newest first."""
+        months = range(_month(self.first_day), _month(self.today) + 1)
+        return [f"{month // 12:04d}{month % 12 + 1:02d}" for month in reversed(months)]
+
+    def days(self, period: str) -> tuple[date, date]:
+        """Return the first and the last day of a period."""
+        year, month = int(period[:4]), int(period[4:])
+        return date(year, month, 1), date(year, month, calendar.monthrange(year, month)[1])
+
+    def revision(self, period: str) -> int:
+        """Return how often the period has been restated since it closed."""
+        _, last_day = self.days(period)
+        age = (self.today - last_day).days
+        return (age >= FIRST_CORRECTION) + (age >= SECOND_CORRECTION) + self.restatements.get(period, 0)
+
+    def restate(self, period: str) -> None:
+        """Restate a period once more: the first time rows are added, the second time priced anew, then taken away."""
+        self.restatements[period] = self.restatements.get(period, 0) + 1
+
+    def version(self, period: str) -> str:
+        """Return what changes whenever the period's rows do."""
+        return f"{self.size} {self.revision(period)} {min(self.days(period)[1], self.today - timedelta(1))}"
+
+    def usage(self, period: str) -> list[Row]:
+        """Return the usage rows of a period."""
+        return self._usage(period, self.version(period), self.revision(period))
+
+    def marketplace(self, period: str) -> list[Row]:
+        """Return the marketplace charges of a period; the first two months of the enrollment have none."""
+        if _month(self.days(period)[0]) < _month(self.first_day) + 2:
+            return []
+        return [row for offer in OFFERS for row in self._charges(offer, period)]
+
+    def prices(self, period: str) -> list[Row]:
+        """Return the price sheet of a period."""
+        return [
+            {
+                "offerId": "MS-AZR-0017P",
+                "id": f"enrollments/{self.enrollment_number}/billingperiods/{period}/products/{number}/pricesheets",
+                "billingPeriodId": period,
+                "meterId": guid(meter.part_number),
+                "meterName": f"{meter.category} - {meter.sub_category} - {meter.name}",
+                "unitOfMeasure": _block(meter),
+                "includedQuantity": 0,
+                "partNumber": meter.part_number,
+                "unitPrice": meter.rate * meter.block,
+                "currencyCode": CURRENCY,
+            }
+            for number, meter in enumerate(METERS, start=340)
+        ]
+
+    def balance(self, period: str) -> Row:
+        """Return the balance of a period, which its usage and marketplace charges add up to."""
+        beginning, balance = ZERO, {}
+        for earlier in reversed(self.periods):
+            balance = self._balance(earlier, beginning)
+            if earlier == period:
+                break
+            beginning = balance["endingBalance"]
+        return balance
+
+    def _balance(self, period: str, beginning: Decimal) -> Row:
+        committed, separate, marketplace = self._totals(period, self.version(period))
+        month = int(period[4:])
+        purchases = {1: {"Azure Prepayment": Decimal(320000)}, 9: {"Azure Prepayment top-up": Decimal(45000)}}.get(month, {})
+        adjustments = {4: {"Promo Credit": Decimal("1500.00"), "SIE Credit": Decimal("-212.37")}}.get(month, {})
+        available = beginning + sum(purchases.values(), ZERO) + sum(adjustments.values(), ZERO)
+        utilized = min(committed, max(available, ZERO))
+        overage = committed - utilized
+        return {
+            "id": f"enrollments/{self.enrollment_number}/billingperiods/{period}/balancesummaries",
+            "billingPeriodId": int(period),
+            "currencyCode": f"{CURRENCY}  ",
+            "beginningBalance": beginning,
+            "endingBalance": available - utilized,
+            "newPurchases": sum(purchases.values(), ZERO),
+            "adjustments": sum(adjustments.values(), ZERO),
+            "utilized": utilized,
+            "serviceOverage": overage,
+            "chargesBilledSeparately": separate,
+            "totalOverage": overage + separate,
+            "totalUsage": utilized + overage + separate,
+            "azureMarketplaceServiceCharges": marketplace,
+            "newPurchasesDetails": [{"name": name, "value": value} for name, value in purchases.items()],
+            "adjustmentDetails": [{"name": name, "value": value} for name, value in adjustments.items()],
+        }
+
+    def _add_up(self, period: str, _version: str) -> tuple[Decimal, Decimal, Decimal]:
+        usage = self.usage(period)
+        separate = sum((row["cost"] for row in usage if row["chargesBilledSeparately"]), ZERO)
+        marketplace = sum((row["extendedCost"] for row in self.marketplace(period)), ZERO)
+        return sum((row["cost"] for row in usage), ZERO) - separate, separate, marketplace
+
+    def _price_usage(self, period: str, _version: str, revision: int) -> list[Row]:
+        first_day, last_day = self.days(period)
+        last_day = min(last_day, self.today - timedelta(1))
+        days = [first_day + timedelta(number) for number in range((last_day - first_day).days + 1)]
+        rows = [row for day in days for row in self._usage_of_day(day)]
+        if first_day.month == 5 and rows:  # noqa: PLR2004 - each May, as the meter of a long outage is credited
+            rows.append(_refund(rows[0]))
+        return _restated(rows, revision)
+
+    def _usage_of_day(self, day: date) -> list[Row]:
+        random = Random(f"{self.enrollment_number} {day}")  # noqa: S311 - not for secrets
+        months = _month(day) - _month(date(2025, 1, 1))
+        rows = []
+        for workload in WORKLOADS:
+            expected = workload.daily * (1 + workload.growth) ** months * _season(workload.season, day)
+            for number in range(workload.count * self.size):
+                quantity = Decimal(f"{expected * random.uniform(0.94, 1.06):.6f}")
+                if quantity:
+                    rows.append(self._usage_row(workload, number + 1, day, quantity))
+        # Two identical charges on one day are two charges.
+        return rows + [dict(row) for row in rows if row["meterCategory"] == "Application Gateway"]
+
+    def _usage_row(self, workload: Workload, number: int, day: date, quantity: Decimal) -> Row:
+        meter, subscription = workload.meter, workload.subscription
+        subscription_guid = guid(subscription.name)
+        group = f"rg-{workload.name}-{subscription.environment}"
+        provider = f"{meter.provider}/{meter.resource_type.split('/')[0]}"
+        return {
+            "serviceName": meter.service,
+            "serviceTier": meter.tier,
+            "location": _LOCATIONS[workload.region],
+            "chargesBilledSeparately": meter.billed_separately,
+            "partNumber": meter.part_number,
+            "resourceGuid": guid(meter.part_number),
+            "offerId": subscription.offer,
+            "cost": quantity * meter.rate,
+            "accountId": subscription.department.account_id,
+            "productId": 340 + METERS.index(meter),
+            "resourceLocationId": sum(workload.region.encode()) % 90,
+            "consumedServiceId": sum(meter.provider.encode()) % 90,
+            "departmentId": subscription.department.id,
+            "accountOwnerEmail": subscription.department.owner,
+            "accountName": subscription.department.account,
+            "serviceAdministratorId": subscription.department.owner,
+            "subscriptionId": subscription.number,
+            "subscriptionGuid": subscription_guid,
+            "subscriptionName": subscription.name,
+            "date": f"{day}T00:00:00",
+            "product": f"{meter.category} - {meter.sub_category} - {meter.name} - {_LOCATIONS[workload.region]}",
+            "meterId": guid(meter.part_number),
+            "meterCategory": meter.category,
+            "meterSubCategory": meter.sub_category,
+            "meterRegion": _LOCATIONS[workload.region],
+            "meterName": meter.name,
+            "consumedQuantity": quantity,
+            "resourceRate": meter.rate,
+            "resourceLocation": workload.region,
+            "consumedService": meter.provider,
+            "instanceId": f"/subscriptions/{subscription_guid}/resourceGroups/{group}/providers/{provider}/{workload.name}-{number:02d}",
+            "serviceInfo1": "",
+            "serviceInfo2": "Canonical" if workload.info else "",
+            "additionalInfo": workload.info,
+            "tags": _tags(workload),
+            "storeServiceIdentifier": "",
+            "departmentName": subscription.department.name,
+            "costCenter": subscription.cost_center,
+            "unitOfMeasure": meter.unit,
+            "resourceGroup": group,
+        }
+
+    def _charges(self, offer: Offer, period: str) -> list[Row]:
+        first_day, last_day = self.days(period)
+        last_used = min(last_day, self.today - timedelta(1))
+        if offer.recurring:
+            charges = [(first_day, last_day, Decimal(1))]
+        else:
+            days = [first_day + timedelta(number) for number in range((last_used - first_day).days + 1)]
+            charges = [(day, day, Decimal(24)) for day in days]
+        if offer.recurring and first_day.month == 8:  # noqa: PLR2004 - each August, a month is refunded
+            charges.append((first_day, last_day, Decimal(-1)))
+        numbers = count(1)
+        return [self._charge(offer, period, next(numbers), *charge) for charge in charges]
+
+    def _charge(self, offer: Offer, period: str, number: int, start: date, end: date, quantity: Decimal) -> Row:
+        subscription = offer.subscription
+        return {
+            "id": f"enrollments/{self.enrollment_number}/billingperiods/{period}/marketplacecharges/{offer.plan}-{number}",
+            "subscriptionGuid": guid(subscription.name),
+            "subscriptionName": subscription.name,
+            "meterId": offer.meter,
+            "usageStartDate": f"{start}T00:00:00Z",
+            "usageEndDate": f"{end}T23:59:59Z",
+            "offerName": offer.name,
+            "resourceGroup": f"rg-marketplace-{subscription.environment}",
+            "instanceId": f"{offer.plan}-01",
+            "additionalInfo": f'{{"ImageType":null,"ServiceType":"{offer.plan}"}}',
+            "tags": "",
+            "orderNumber": guid(f"{offer.name} order"),
+            "unitOfMeasure": "1 Month" if offer.recurring else "1 Hour",
+            "costCenter": subscription.cost_center,
+            "accountId": subscription.department.account_id,
+            "accountName": subscription.department.account,
+            "accountOwnerId": subscription.department.owner,
+            "departmentId": subscription.department.id,
+            "departmentName": subscription.department.name,
+            "publisherName": offer.publisher,
+            "planName": offer.plan,
+            "consumedQuantity": quantity,
+            "resourceRate": offer.rate,
+            "extendedCost": quantity * offer.rate,
+            "isRecurringCharge": str(offer.recurring),
+        }
+
+
+_LOCATIONS = {
+    "eastus2": "US East 2",
+    "germanywestcentral": "DE West Central",
+    "northeurope": "EU North",
+    "westeurope": "EU West",
+}
+
+
+def _month(day: date) -> int:
+    return day.year * 12 + day.month - 1
+
+
+def _block(meter: Meter) -> str:
+    unit = meter.unit.removeprefix("1 ")
+    return meter.unit if meter.block == 1 else f"{meter.block} {unit.replace('Hour', 'Hours')}"
+
+
+def _season(season: Season, day: date) -> float:
+    if season is Season.OFFICE:
+        return float(day.weekday() < 5)  # noqa: PLR2004 - Monday to Friday
+    if season is Season.RETAIL:
+        return {7: 0.85, 8: 0.8, 11: 1.5, 12: 1.35}.get(day.month, 1.0) * (1.12 if day.weekday() > 4 else 1.0)  # noqa: PLR2004
+    if season is Season.CLOSING:
+        return 2.4 if (day + timedelta(2)).month != day.month else 1.0
+    return 1.0
+
+
+def _tags(workload: Workload) -> str:
+    return "{" + ",".join(f'"{name}": "{value}"' for name, value in workload.tags.items()) + "}" if workload.tags else ""
+
+
+def _refund(row: Row) -> Row:
+    """Credit ten days of a resource."""
+    quantity = -10 * row["consumedQuantity"]
+    return {**row, "consumedQuantity": quantity, "cost": quantity * row["resourceRate"], "serviceInfo1": "Refund"}
+
+
+def _restated(rows: list[Row], revision: int) -> list[Row]:
+    """Add late usage, then correct a price, then take rows away, as the revisions of a period do."""
+    if revision >= 1:
+        late = [row for row in rows if row["meterCategory"] == "Bandwidth"][-4:]
+        rows = rows + [_repriced(row, row["consumedQuantity"] / 8, row["resourceRate"]) for row in late]
+    if revision >= 2:  # noqa: PLR2004 - the second restatement
+        corrected = {"Log Analytics": Decimal("0.97")}
+        rows = [
+            _repriced(row, row["consumedQuantity"], row["resourceRate"] * corrected.get(row["meterCategory"], 1))
+            for row in rows
+        ]
+    return rows[: len(rows) - 3 * (revision - 2)] if revision > 2 else rows  # noqa: PLR2004 - from the third on
+
+
+def _repriced(row: Row, quantity: Decimal, rate: Decimal) -> Row:
+    return {**row, "consumedQuantity": quantity, "resourceRate": rate, "cost": quantity * rate}

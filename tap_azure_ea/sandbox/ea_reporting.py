@@ -1,0 +1,174 @@
+"""What the EA Reporting API answers, from the sandbox enrollment's bill."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import msgspec
+
+from tap_azure_ea.sandbox.bill import Bill, Row
+
+PAGE_SIZE = 1000
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as the server received it; header names are in lower case."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's parameters, their names in lower case."""
+        return {name.lower(): values[-1] for name, values in parse_qs(urlsplit(self.target).query).items()}
+
+
+@dataclass(frozen=True)
+class Response:
+    """A response, as far as it is not the server's business."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class EAReportingAPI:
+    """Answers for one enrollment; ``url`` is where the links that it sends lead to.
+
+    ``api_key`` may read everything and ``account_owner_key`` no balance and no price sheet (the slice of the usage that
+    belongs to one account is not modelled: both see all of it).
+    """
+
+    bill: Bill
+    url: str
+    api_key: str
+    account_owner_key: str
+
+    def answer(self, request: Request) -> Response:
+        """Answer one request, or refuse it as Azure does."""
+        key = request.headers.get("authorization", "").removeprefix("bearer ").removeprefix("Bearer ")
+        if key not in {self.api_key, self.account_owner_key}:
+            return _error(401, "The API key is not found, invalid or expired.")
+        route = _route(request.path)
+        if route is None or route["enrollment"] != self.bill.enrollment_number:
+            return _error(404, f"No report is found at {request.path}.")
+        if route["report"] in {"balancesummary", "pricesheet"} and key == self.account_owner_key:
+            report = {"balancesummary": "BalanceSummary", "pricesheet": "PriceSheet"}[route["report"]]
+            view = f"Report Type: {report}, Report View: AccountOwner"
+            return _error(401, f"Report type and report view are not compatible. {view}")
+        if route["report"] == "billingperiods":
+            return Response(200, _encode([self._period(period) for period in self.bill.periods]))
+        try:
+            return self._report(request, route["report"], route["period"])
+        except ValueError as error:
+            return _error(400, f"The parameters are invalid: {error}.")
+
+    def _report(self, request: Request, report: str, period: str | None) -> Response:
+        first_day, last_day = self._asked(request, report, period)
+        periods = [p for p in reversed(self.bill.periods) if _overlap(self.bill.days(p), (first_day, last_day))]
+        if not periods:
+            return _error(404, "No data is available for the period.")
+        if report == "balancesummary":
+            return self._tagged(request, _encode(self.bill.balance(periods[0])))
+        if report == "pricesheet":
+            return self._tagged(request, _encode(self.bill.prices(periods[0])))
+        versions = " ".join(self.bill.version(p) for p in periods)
+        within = (str(first_day), str(last_day))
+        if report.startswith("marketplacecharges"):
+            rows = [row for p in periods for row in self.bill.marketplace(p) if _overlap(_used(row), within)]
+            return self._tagged(request, _encode(rows))
+        return self._usage_page(request, periods, within, versions)
+
+    def _asked(self, request: Request, report: str, period: str | None) -> tuple[date, date]:
+        if report.endswith("bycustomdate"):
+            first_day, last_day = (date.fromisoformat(request.query.get(n, "")[:10]) for n in ("starttime", "endtime"))
+            if not first_day <= last_day:
+                raise ValueError("endTime is before startTime")
+            return first_day, last_day
+        if period and not re.fullmatch(r"\d{4}(0[1-9]|1[0-2])", period):
+            raise ValueError(f"{period} is not a billing period")
+        return self.bill.days(period or self.bill.periods[0])
+
+    def _usage_page(self, request: Request, periods: list[str], within: tuple[str, str], version: str) -> Response:
+        start = int(request.query.get("skiptoken", 0))
+        query = {name: value for name, value in parse_qs(urlsplit(request.target).query).items() if name != "skiptoken"}
+        etag = _etag(request.path, urlencode(query, doseq=True), version)
+        if _matches(request, etag):
+            return Response(304, headers={"ETag": etag})
+        rows = [row for p in periods for row in self.bill.usage(p) if within[0] <= row["date"][:10] <= within[1]]
+        following = urlencode({**query, "skiptoken": start + PAGE_SIZE}, doseq=True)
+        link = f"{self.url}{request.path}?{following}" if start + PAGE_SIZE < len(rows) else None
+        page = {"id": etag.strip('"'), "data": rows[start : start + PAGE_SIZE], "nextLink": link}
+        return Response(200, _encode(page), {"ETag": etag})
+
+    def _tagged(self, request: Request, body: bytes) -> Response:
+        etag = _etag(request.target, hashlib.sha256(body).hexdigest())
+        return Response(304, headers={"ETag": etag}) if _matches(request, etag) else Response(200, body, {"ETag": etag})
+
+    def _period(self, period: str) -> Row:
+        first_day, last_day = self.bill.days(period)
+        path = f"/v1/enrollments/{self.bill.enrollment_number}/billingperiods/{period}"
+        return {
+            "billingPeriodId": period,
+            "billingStart": f"{first_day}T00:00:00Z",
+            "billingEnd": f"{last_day}T11:59:59Z",
+            "balanceSummary": f"{path}/balancesummary",
+            "usageDetails": f"{path}/usagedetails" if self.bill.today > first_day else None,
+            "marketplaceCharges": f"{path}/marketplacecharges" if self.bill.marketplace(period) else None,
+            "priceSheet": f"{path}/pricesheet",
+        }
+
+
+_PATHS = [
+    re.compile(rf"/v[123]/enrollments/(?P<enrollment>[^/]+){tail}", re.IGNORECASE)
+    for tail in (
+        "/(?P<report>billingperiods)",
+        "/(?P<report>balancesummary|usagedetails|marketplacecharges|pricesheet)",
+        "/(?P<report>(usagedetails|marketplacecharges)bycustomdate)",
+        "/billingperiods/(?P<period>[^/]+)/(?P<report>balancesummary|usagedetails|marketplacecharges|pricesheet)",
+    )
+]
+
+
+def _route(path: str) -> dict[str, Any] | None:
+    matches: Iterator[re.Match[str]] = filter(None, (pattern.fullmatch(path) for pattern in _PATHS))
+    for match in matches:
+        found = {"period": None, **match.groupdict()}
+        return {**found, "report": found["report"].lower()}
+    return None
+
+
+def _overlap(one: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
+    return bool(one[0] <= other[1] and other[0] <= one[1])
+
+
+def _used(row: Row) -> tuple[str, str]:
+    return row["usageStartDate"][:10], row["usageEndDate"][:10]
+
+
+def _etag(*parts: str) -> str:
+    return f'"0x8D{hashlib.sha256(" ".join(parts).encode()).hexdigest()[:13].upper()}"'
+
+
+def _matches(request: Request, etag: str) -> bool:
+    return request.headers.get("if-none-match") in {etag, etag.strip('"')}
+
+
+def _error(status: int, message: str) -> Response:
+    return Response(status, _encode({"error": {"code": str(status), "message": message}}))

@@ -1,0 +1,36 @@
+"""What the sandbox does next, when it is not to answer as usual."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Fault:
+    """Happens the next ``times`` that a request's target matches ``path``, a regular expression.
+
+    ``skip`` lets that many matching requests pass first. With ``status``, ``headers`` or ``body`` the answer is that;
+    what is not given is as usual. ``cut`` closes the connection in the middle of the body, ``reset`` before any answer,
+    and ``restate`` restates a billing period before the request is answered.
+    """
+
+    path: str = ""
+    times: int = 1
+    skip: int = 0
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str | None = None
+    cut: bool = False
+    reset: bool = False
+    restate: str | None = None
+
+    def strikes(self, target: str) -> bool:
+        """Say whether it happens to this request, and count that."""
+        if not self.times or not re.search(self.path, target):
+            return False
+        if self.skip:
+            self.skip -= 1
+            return False
+        self.times -= 1
+        return True
