@@ -56,14 +56,19 @@ def read() -> tuple[Costs, dict[str, float], list[str]]:
 
 
 def show_table(costs: Costs, balances: dict[str, float], services: list[str]) -> None:
-    """Print a line for each month, and whether its usage adds up to its balance."""
-    width = max(map(len, services)) + 2
-    print("\nUSD" + " " * 4 + "".join(f"{service:>{width}}" for service in [*services, "total", "balance"]))
+    """Print a line for each month, the lesser services as one, and whether its usage adds up to its balance."""
+    shown, others = services[:5], services[5:]
+    header = ["month", *shown, "others", "total USD", "balance"]
+    rows = []
     for month, by_service in costs.items():
         total = sum(by_service.values())
-        cells = [*(by_service.get(service, 0) for service in services), total]
-        agrees = "agrees" if round(total, 2) == round(balances[month], 2) else f"{balances[month]:,.2f}"
-        print(f"{month} " + "".join(f"{cell:>{width},.2f}" for cell in cells) + f"{agrees:>{width}}")
+        amounts = [*(by_service.get(service, 0) for service in shown), sum(by_service.get(s, 0) for s in others), total]
+        verdict = "agrees" if round(total, 2) == round(balances[month], 2) else f"is {balances[month]:,.2f}"
+        rows.append([month, *(f"{amount:,.2f}" for amount in amounts), verdict])
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    print()
+    for row in [header, *rows]:
+        print("  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)))
 
 
 def draw(costs: Costs, services: list[str]) -> None:
