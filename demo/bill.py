@@ -16,16 +16,16 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
-from matplotlib import pyplot as plt  # noqa: E402 - once the backend that needs no screen is chosen
-from matplotlib.ticker import FuncFormatter  # noqa: E402
+from matplotlib import pyplot as plt
+from matplotlib.ticker import FuncFormatter
 
 PROJECT = Path(__file__).resolve().parent.parent
 DATABASE = PROJECT / "output" / "bill.duckdb"
 PICTURE = PROJECT / "output" / "bill.png"
 MONTHS = 13
 
-COSTS = f"""
-with months as (select distinct billing_period_id from azure.usage_details order by 1 desc limit {MONTHS})
+COSTS = """
+with months as (select distinct billing_period_id from azure.usage_details order by 1 desc limit ?)
 select billing_period_id, service_name, sum(cost)
 from azure.usage_details join months using (billing_period_id)
 where _sdc_deleted_at is null
@@ -48,7 +48,7 @@ def read() -> tuple[Costs, dict[str, float], list[str]]:
     costs: Costs = {}
     totals: dict[str, float] = {}
     with duckdb.connect(str(DATABASE), read_only=True) as database:
-        for month, service, cost in sorted(database.execute(COSTS).fetchall()):
+        for month, service, cost in sorted(database.execute(COSTS, [MONTHS]).fetchall()):
             costs.setdefault(month, {})[service] = cost
             totals[service] = totals.get(service, 0) + cost
         balances = dict(database.execute(BALANCES).fetchall())
@@ -75,7 +75,7 @@ def draw(costs: Costs, services: list[str]) -> None:
     """Draw the months as stacked bars."""
     figure, axes = plt.subplots(figsize=(11, 5.6), layout="constrained")
     months = [f"{month[:4]}-{month[4:]}" for month in costs]
-    colors = mpl.colormaps["tab20c"].colors  # type: ignore[attr-defined]  # a listed colormap
+    colors = mpl.colormaps["tab20c"].colors
     bottom = [0.0] * len(months)
     for number, service in enumerate(services):
         heights = [by_service.get(service, 0) for by_service in costs.values()]
@@ -93,7 +93,7 @@ def draw(costs: Costs, services: list[str]) -> None:
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     axes.annotate(
-        f"The last month is still open. Source: {DATABASE.relative_to(PROJECT)}, the sandbox enrollment of tap-azure-ea.",
+        f"The last month is still open. Source: {DATABASE.relative_to(PROJECT)}, the sandbox of tap-azure-ea.",
         (0, -0.11), xycoords="axes fraction", fontsize=8.5, color="#666666",
     )  # fmt: skip
     figure.savefig(PICTURE, dpi=130)

@@ -6,7 +6,7 @@ Each reader takes what the wire held (never null or empty text) and returns a JS
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NoReturn
+
+LARGEST_INTEGER = 10**40
 
 Read = Callable[[Any], Any]
 JSONSchema = dict[str, Any]
@@ -109,9 +111,10 @@ def _trimmed(value: Any) -> str | None:
 
 
 def _integer(value: Any) -> int:
-    exact = _number(value)
-    whole = int(exact) if abs(exact) < 10**40 else _misfit(value, "a whole number of at most 40 digits")
-    return whole if whole == exact else _misfit(value, "a whole number")
+    exact = Decimal(_number(value))
+    if abs(exact) >= LARGEST_INTEGER or exact != int(exact):
+        _misfit(value, "a whole number")
+    return int(exact)
 
 
 def _number(value: Any) -> Decimal | int:
@@ -132,9 +135,9 @@ def _flag(value: Any) -> bool:
 def day(value: str) -> str:
     """Return the day, ``YYYY-MM-DD``, that a text begins with; raise ``ValueError`` for any other text."""
     if iso := _ISO_DAY.fullmatch(value):
-        return datetime.date.fromisoformat(iso[1]).isoformat()
+        return dt.date.fromisoformat(iso[1]).isoformat()
     if us := _US_DAY.fullmatch(value):
-        return datetime.date(int(us[3]), int(us[1]), int(us[2])).isoformat()
+        return dt.date(int(us[3]), int(us[1]), int(us[2])).isoformat()
     return _misfit(value, "a day")
 
 
@@ -148,7 +151,7 @@ def _moment(value: str) -> str:
     if not parts:
         return f"{day(value)}T00:00:00Z" if ":" not in value else _misfit(value, "a moment")
     on, time, fraction, zone = parts.groups(default="")
-    datetime.datetime.fromisoformat(f"{on}T{time}")
+    dt.datetime.fromisoformat(f"{on}T{time}")
     offset = zone if ":" in zone or not zone[1:] else f"{zone[:3]}:{zone[3:]}"
     return f"{on}T{time}{fraction}{offset.upper() or 'Z'}"
 
@@ -163,22 +166,15 @@ def _json_object(value: Any) -> dict[str, Any]:
     if not isinstance(value, str):
         return _misfit(value, "a JSON object")
     try:
-        parsed = _parse(value)
+        parsed = _JSON.decode(value)
     except ValueError:
-        parsed = _parse("{" + value + "}")
+        parsed = _JSON.decode("{" + value + "}")
     return parsed if isinstance(parsed, dict) else _misfit(value, "a JSON object")
 
 
 def _json_array(value: Any) -> list[Any]:
-    parsed = _parse(value) if isinstance(value, str) else value
+    parsed = _JSON.decode(value) if isinstance(value, str) else value
     return parsed if isinstance(parsed, list) else _misfit(value, "a JSON array")
-
-
-def _parse(value: str) -> Any:
-    # The standard library's parser, because it can read raw line breaks inside strings and see repeated names.
-    return json.loads(
-        value, strict=False, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_unrepeated
-    )
 
 
 def _no_constant(value: str) -> NoReturn:
@@ -188,3 +184,7 @@ def _no_constant(value: str) -> NoReturn:
 def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     return members if len(members) == len(pairs) else _misfit(pairs, "an object with distinct names")
+
+
+# The standard library's decoder, because it can read raw line breaks inside strings and see repeated names.
+_JSON = json.JSONDecoder(strict=False, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_unrepeated)

@@ -33,7 +33,11 @@ class Progress:
         """Tell what it all came to."""
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in self.outcomes.items()) or "nothing to ask"
         self.logger.info(
-            "Finished %s: %s; %s and %s deletions emitted", self.dataset, outcomes, _rows(self.rows), f"{self.deleted:,}"
+            "Finished %s: %s; %s and %s deletions emitted",
+            self.dataset,
+            outcomes,
+            _rows(self.rows),
+            f"{self.deleted:,}",
         )
 
 
@@ -90,7 +94,7 @@ class PeriodProgress:
             self._info("fields without a column are kept in extra: %s", ", ".join(sorted(reader.unknown)))
 
     def _info(self, message: str, *args: object) -> None:
-        self.progress.logger.info(f"%s: {message}", self.place, *args)
+        self.progress.logger.info("%s: " + message, self.place, *args)  # noqa: G003 - the message is a literal
 
 
 def _rows(count: int) -> str:

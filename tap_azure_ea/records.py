@@ -61,7 +61,7 @@ class RecordReader:
             if value is not None and value != "":
                 try:
                     record[name] = read(value)
-                except (ValueError, ArithmeticError):
+                except (ValueError, ArithmeticError, RecursionError):
                     extra[wire_name] = value
                     self.misfits[wire_name] += 1
         if unknown:

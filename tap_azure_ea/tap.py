@@ -22,7 +22,7 @@ from tap_azure_ea.api.ea_reporting import HOSTS, EAReportingAPI
 from tap_azure_ea.api.http import AzureError
 from tap_azure_ea.datasets import datasets, ea_reporting
 from tap_azure_ea.fields import day
-from tap_azure_ea.writer import BufferedWriter
+from tap_azure_ea.writer import BufferedWriter, ReaderGoneError
 
 SIGNALLED = 128
 
@@ -98,6 +98,8 @@ class TapAzureEA(Tap):
         ),
     ).to_dict()
 
+    _stopping = False
+
     def __init__(self, *, validate_config: bool = True, **options: Any) -> None:
         try:
             super().__init__(validate_config=validate_config, **options)
@@ -121,8 +123,7 @@ class TapAzureEA(Tap):
         # Only who asks for the sandbox needs to load it.
         from tap_azure_ea.sandbox import Sandbox  # noqa: PLC0415
 
-        chosen = {"enrollment_number": enrollment_number, "api_key": api_key}
-        sandbox = Sandbox(**{name: value for name, value in chosen.items() if value})
+        sandbox = Sandbox(enrollment_number=enrollment_number, api_key=api_key)
         weakref.finalize(self, sandbox.close)
         self.logger.info("Reading the sandbox: an invented enrollment, served at %s", sandbox.url)
         return EAReportingAPI(sandbox.url, sandbox.enrollment_number, sandbox.api_key, self.logger)
@@ -141,17 +142,22 @@ class TapAzureEA(Tap):
         url = urlsplit(self._setting("ea_reporting_url"))
         if url.geturl() and (url.scheme not in {"http", "https"} or not url.hostname):
             yield f"ea_reporting_url is not a URL such as {HOSTS['public']}"
-        days = {name: _day(self._setting(name)) for name in ("start_date", "end_date") if self._setting(name)}
-        for name in (name for name, value in days.items() if value is None):
-            yield f"{name} is {self._setting(name)!r}, which is not a day such as 2026-01-31"
-        if all(days.values()) and len(days) > 1 and days["end_date"] < days["start_date"]:
-            yield f"end_date {days['end_date']} is before start_date {days['start_date']}"
+        start, end = (_day(self._setting(name)) for name in ("start_date", "end_date"))
+        for name, value in {"start_date": start, "end_date": end}.items():
+            if self._setting(name) and not value:
+                yield f"{name} is {self._setting(name)!r}, which is not a day such as 2026-01-31"
+        if start and end and end < start:
+            yield f"end_date {end} is before start_date {start}"
         for name in self.config.keys() - self.config_jsonschema["properties"].keys():
             self.logger.warning("There is no setting %s: it is ignored", name)
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """End with a last honest STATE and a code that says it was not finished; the SDK alone would exit with 0."""
         del frame
+        if self._stopping:
+            # Asked again, while the reader of the output takes no more of it.
+            os._exit(SIGNALLED + signum)
+        self._stopping = True
 
         def end() -> None:
             self.logger.warning("Stopped by signal %d: what is not finished will be read again", signum)
@@ -168,13 +174,11 @@ def main() -> None:
     """Run the command line; an error that explains itself is shown without a traceback."""
     try:
         TapAzureEA.cli()
-    except AzureError as error:
+    except (AzureError, ReaderGoneError) as error:
         logging.getLogger(TapAzureEA.name).critical("%s", error)
-        sys.exit(1)
-    except BrokenPipeError:
-        logging.getLogger(TapAzureEA.name).critical("The reader of the output went away before it was all written")
-        # What Python still holds for the closed pipe would raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, ReaderGoneError):
+            # What Python still holds for the closed pipe would raise again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
 

@@ -12,6 +12,10 @@ from singer_sdk.singerlib.encoding.simple import Message
 GATHERED_BYTES = 1 << 20
 
 
+class ReaderGoneError(Exception):
+    """Nobody reads the output any more."""
+
+
 class BufferedWriter(GenericSingerWriter[bytes, Message]):
     """Writes each message as one line, numbers with every digit."""
 
@@ -41,10 +45,13 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
                 written = sys.stdout.buffer.write(self._lines)
                 del self._lines[:written]
             sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise ReaderGoneError("The reader of the output went away before it was all written") from None
         finally:
             self._writing = False
         if self._postponed:
-            self._postponed()
+            action, self._postponed = self._postponed, None
+            action()
 
     def between_lines(self, action: Callable[[], None]) -> None:
         """Run a signal's action now, or, if lines are being written, as soon as they are: none is cut or repeated."""

@@ -22,6 +22,13 @@ Record = dict[str, Any]
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
+def parse_line(line: bytes) -> Message:
+    """Return a message without the moment of its extraction, which no two runs share."""
+    message: Message = decode(line)
+    message.pop("time_extracted", None)
+    return message
+
+
 class Recorder(BufferedWriter):
     """Keeps the very lines that would be written, as messages."""
 
@@ -30,7 +37,7 @@ class Recorder(BufferedWriter):
         self.messages: list[Message] = []
 
     def flush(self) -> None:
-        self.messages += [decode(line) for line in bytes(self._lines).splitlines()]
+        self.messages += [parse_line(line) for line in bytes(self._lines).splitlines()]
         self._lines.clear()
 
 

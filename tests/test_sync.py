@@ -309,18 +309,19 @@ def test_no_state_vouches_for_a_row_that_was_not_written_before_it(sandbox: Sand
     again = sync(settings(sandbox), first.state)
     for run, state in ((first, {}), (again, first.state)):
         written: dict[tuple[str, str], int] = {}
+        latest: dict[str, Any] = {}
         known = {_partition(s, p): p for s, p in _partitions(state)}
         for message in run.messages:
             if message["type"] == "RECORD" and message["stream"] in PERIOD_STREAMS:
                 record = message["record"]
                 place = (message["stream"], record["billing_period_id"])
                 written[place] = max(written.get(place, 0), record.get("row_number", 1))
-                partition = next(p for s, p in _partitions(_latest) if _partition(s, p) == place)
+                partition = next(p for s, p in _partitions(latest) if _partition(s, p) == place)
                 assert "etag" not in partition
                 assert written[place] <= max(partition.get("written_up_to", 0), partition.get("row_count", 0))
             elif message["type"] == "STATE":
-                _latest = message["value"]
-                for stream, partition in _partitions(_latest):
+                latest = message["value"]
+                for stream, partition in _partitions(latest):
                     place = _partition(stream, partition)
                     if partition.get("etag") != known.get(place, {}).get("etag") and "etag" in partition:
                         assert written[place] >= partition["row_count"]

@@ -110,7 +110,7 @@ class EAReportingAPI:
         seen = {answer.url}
         while True:
             rows, link = _open(answer, envelope)
-            yield Page(len(seen), answer.headers.get("ETag"), rows)
+            yield Page(len(seen), answer.headers.get("ETag") or None, rows)
             if not link:
                 return
             following = self._http.get(link, base=answer.url)
@@ -130,7 +130,7 @@ def _open(answer: Answer, envelope: Envelope) -> tuple[list[Row], str | None]:
     try:
         return envelope(answer.body)
     except (ValueError, KeyError) as error:
-        msg = f"{answer.url} answered {answer.status} with JSON that is not what it should be ({error}): {answer.body!s:.300}"
+        msg = f"{answer.url} answered JSON that is not what it should be ({error!r}): {answer.body!s:.300}"
         raise AzureError(msg) from None
 
 

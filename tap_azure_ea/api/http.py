@@ -79,8 +79,8 @@ class HTTPClient:
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, base: str | None = None) -> Answer:
         """Return the answer to a GET, after as many tries and waits as Azure asks for.
 
-        ``url`` may be relative, to ``base`` or else to the host. Raises ``RefusedError`` for a status that is final and ``AzureError`` for a link to
-        another host, or when the last try has failed.
+        ``url`` may be relative, to ``base`` or else to the host. Raises ``RefusedError`` for a status that is final,
+        and ``AzureError`` for a link to another host, or when the last try has failed.
         """
         request = self._prepare(urljoin(base or self.base_url, url), headers or {})
         failures = 0
@@ -197,7 +197,10 @@ def origin(url: str) -> tuple[str | None, str | None, int | None]:
 
 def decode(body: bytes) -> Any:
     """Decode JSON with every digit of its numbers; raise ``ValueError`` for anything else."""
-    return _DECODER.decode(body.removeprefix(b"\xef\xbb\xbf"))
+    try:
+        return _DECODER.decode(body.removeprefix(b"\xef\xbb\xbf"))
+    except (ArithmeticError, RecursionError) as error:
+        raise ValueError(type(error).__name__) from None
 
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -209,7 +212,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     Dates count from the answer's own ``Date``, so that the clock of this machine does not matter.
     """
     named = CaseInsensitiveDict(headers)
-    waits = (_seconds(value, named.get("Date")) for name, value in headers.items() if name.lower().endswith("retry-after"))
+    waits = (
+        _seconds(value, named.get("Date")) for name, value in headers.items() if name.lower().endswith("retry-after")
+    )
     return max((wait for wait in waits if wait is not None), default=None)
 
 

@@ -16,6 +16,7 @@ def main() -> None:
         prog="python -m tap_azure_ea.sandbox",
         description=sandbox.__doc__,
         epilog=(
+            f"The API key {ACCOUNT_OWNER_KEY} is an account owner's: it may read no balances and no prices. "
             "While it runs: POST /sandbox/restate/202609 restates a billing period; POST /sandbox/faults with a JSON "
             'object such as {"path": "usagedetails", "status": 429, "headers": {"Retry-After": "3"}, "times": 2} says '
             "what happens to the next matching requests."
@@ -27,9 +28,6 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1, help="multiplies the number of resources (default: 1)")
     parser.add_argument("--enrollment-number", default=ENROLLMENT_NUMBER, help=f"default: {ENROLLMENT_NUMBER}")
     parser.add_argument("--api-key", default=API_KEY, help=f"reads everything (default: {API_KEY})")
-    parser.add_argument(
-        "--account-owner-key", default=ACCOUNT_OWNER_KEY, help=f"no balances, no prices (default: {ACCOUNT_OWNER_KEY})"
-    )
     with sandbox.Sandbox(**vars(parser.parse_args())) as served, contextlib.suppress(KeyboardInterrupt):
         print(f"Serving enrollment {served.enrollment_number} at {served.url}, API key {served.api_key}", flush=True)  # noqa: T201
         served.wait()

@@ -7,15 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from itertools import count
 from random import Random
-from typing import Any
 
-from tap_azure_ea.sandbox.catalogue import METERS, OFFERS, WORKLOADS, Meter, Offer, Season, Workload, guid
+from tap_azure_ea.sandbox.catalogue import METERS, OFFERS, WORKLOADS, Offer, Season
+from tap_azure_ea.sandbox.rows import CURRENCY, FIRST_PRODUCT, Row, charge_row, price_row, usage_row
 
-Row = dict[str, Any]
-
-CURRENCY = "USD"
 ZERO = Decimal(0)
 FIRST_CORRECTION = 4
 SECOND_CORRECTION = 21
@@ -77,19 +73,8 @@ class Bill:
     def prices(self, period: str) -> list[Row]:
         """Return the price sheet of a period."""
         return [
-            {
-                "offerId": "MS-AZR-0017P",
-                "id": f"enrollments/{self.enrollment_number}/billingperiods/{period}/products/{number}/pricesheets",
-                "billingPeriodId": period,
-                "meterId": guid(meter.part_number),
-                "meterName": f"{meter.category} - {meter.sub_category} - {meter.name}",
-                "unitOfMeasure": _block(meter),
-                "includedQuantity": 0,
-                "partNumber": meter.part_number,
-                "unitPrice": meter.rate * meter.block,
-                "currencyCode": CURRENCY,
-            }
-            for number, meter in enumerate(METERS, start=340)
+            price_row(f"{self._id(period)}/products/{number}/pricesheets", period, meter)
+            for number, meter in enumerate(METERS, start=FIRST_PRODUCT)
         ]
 
     def balance(self, period: str) -> Row:
@@ -105,13 +90,15 @@ class Bill:
     def _balance(self, period: str, beginning: Decimal) -> Row:
         committed, separate, marketplace = self._totals(period, self.version(period))
         month = int(period[4:])
-        purchases = {1: {"Azure Prepayment": Decimal(320000)}, 9: {"Azure Prepayment top-up": Decimal(45000)}}.get(month, {})
+        purchases = {1: {"Azure Prepayment": Decimal(320000)}, 9: {"Azure Prepayment top-up": Decimal(45000)}}.get(
+            month, {}
+        )
         adjustments = {4: {"Promo Credit": Decimal("1500.00"), "SIE Credit": Decimal("-212.37")}}.get(month, {})
         available = beginning + sum(purchases.values(), ZERO) + sum(adjustments.values(), ZERO)
         utilized = min(committed, max(available, ZERO))
         overage = committed - utilized
         return {
-            "id": f"enrollments/{self.enrollment_number}/billingperiods/{period}/balancesummaries",
+            "id": f"{self._id(period)}/balancesummaries",
             "billingPeriodId": int(period),
             "currencyCode": f"{CURRENCY}  ",
             "beginningBalance": beginning,
@@ -152,57 +139,9 @@ class Bill:
             for number in range(workload.count * self.size):
                 quantity = Decimal(f"{expected * random.uniform(0.94, 1.06):.6f}")
                 if quantity:
-                    rows.append(self._usage_row(workload, number + 1, day, quantity))
+                    rows.append(usage_row(workload, number + 1, day, quantity))
         # Two identical charges on one day are two charges.
         return rows + [dict(row) for row in rows if row["meterCategory"] == "Application Gateway"]
-
-    def _usage_row(self, workload: Workload, number: int, day: date, quantity: Decimal) -> Row:
-        meter, subscription = workload.meter, workload.subscription
-        subscription_guid = guid(subscription.name)
-        group = f"rg-{workload.name}-{subscription.environment}"
-        provider = f"{meter.provider}/{meter.resource_type.split('/')[0]}"
-        return {
-            "serviceName": meter.service,
-            "serviceTier": meter.tier,
-            "location": _LOCATIONS[workload.region],
-            "chargesBilledSeparately": meter.billed_separately,
-            "partNumber": meter.part_number,
-            "resourceGuid": guid(meter.part_number),
-            "offerId": subscription.offer,
-            "cost": quantity * meter.rate,
-            "accountId": subscription.department.account_id,
-            "productId": 340 + METERS.index(meter),
-            "resourceLocationId": sum(workload.region.encode()) % 90,
-            "consumedServiceId": sum(meter.provider.encode()) % 90,
-            "departmentId": subscription.department.id,
-            "accountOwnerEmail": subscription.department.owner,
-            "accountName": subscription.department.account,
-            "serviceAdministratorId": subscription.department.owner,
-            "subscriptionId": subscription.number,
-            "subscriptionGuid": subscription_guid,
-            "subscriptionName": subscription.name,
-            "date": f"{day}T00:00:00",
-            "product": f"{meter.category} - {meter.sub_category} - {meter.name} - {_LOCATIONS[workload.region]}",
-            "meterId": guid(meter.part_number),
-            "meterCategory": meter.category,
-            "meterSubCategory": meter.sub_category,
-            "meterRegion": _LOCATIONS[workload.region],
-            "meterName": meter.name,
-            "consumedQuantity": quantity,
-            "resourceRate": meter.rate,
-            "resourceLocation": workload.region,
-            "consumedService": meter.provider,
-            "instanceId": f"/subscriptions/{subscription_guid}/resourceGroups/{group}/providers/{provider}/{workload.name}-{number:02d}",
-            "serviceInfo1": "",
-            "serviceInfo2": "Canonical" if workload.info else "",
-            "additionalInfo": workload.info,
-            "tags": _tags(workload),
-            "storeServiceIdentifier": "",
-            "departmentName": subscription.department.name,
-            "costCenter": subscription.cost_center,
-            "unitOfMeasure": meter.unit,
-            "resourceGroup": group,
-        }
 
     def _charges(self, offer: Offer, period: str) -> list[Row]:
         first_day, last_day = self.days(period)
@@ -214,55 +153,15 @@ class Bill:
             charges = [(day, day, Decimal(24)) for day in days]
         if offer.recurring and first_day.month == 8:  # noqa: PLR2004 - each August, a month is refunded
             charges.append((first_day, last_day, Decimal(-1)))
-        numbers = count(1)
-        return [self._charge(offer, period, next(numbers), *charge) for charge in charges]
+        name = f"{self._id(period)}/marketplacecharges/{offer.plan}"
+        return [charge_row(f"{name}-{number}", offer, *charge) for number, charge in enumerate(charges, start=1)]
 
-    def _charge(self, offer: Offer, period: str, number: int, start: date, end: date, quantity: Decimal) -> Row:
-        subscription = offer.subscription
-        return {
-            "id": f"enrollments/{self.enrollment_number}/billingperiods/{period}/marketplacecharges/{offer.plan}-{number}",
-            "subscriptionGuid": guid(subscription.name),
-            "subscriptionName": subscription.name,
-            "meterId": offer.meter,
-            "usageStartDate": f"{start}T00:00:00Z",
-            "usageEndDate": f"{end}T23:59:59Z",
-            "offerName": offer.name,
-            "resourceGroup": f"rg-marketplace-{subscription.environment}",
-            "instanceId": f"{offer.plan}-01",
-            "additionalInfo": f'{{"ImageType":null,"ServiceType":"{offer.plan}"}}',
-            "tags": "",
-            "orderNumber": guid(f"{offer.name} order"),
-            "unitOfMeasure": "1 Month" if offer.recurring else "1 Hour",
-            "costCenter": subscription.cost_center,
-            "accountId": subscription.department.account_id,
-            "accountName": subscription.department.account,
-            "accountOwnerId": subscription.department.owner,
-            "departmentId": subscription.department.id,
-            "departmentName": subscription.department.name,
-            "publisherName": offer.publisher,
-            "planName": offer.plan,
-            "consumedQuantity": quantity,
-            "resourceRate": offer.rate,
-            "extendedCost": quantity * offer.rate,
-            "isRecurringCharge": str(offer.recurring),
-        }
-
-
-_LOCATIONS = {
-    "eastus2": "US East 2",
-    "germanywestcentral": "DE West Central",
-    "northeurope": "EU North",
-    "westeurope": "EU West",
-}
+    def _id(self, period: str) -> str:
+        return f"enrollments/{self.enrollment_number}/billingperiods/{period}"
 
 
 def _month(day: date) -> int:
     return day.year * 12 + day.month - 1
-
-
-def _block(meter: Meter) -> str:
-    unit = meter.unit.removeprefix("1 ")
-    return meter.unit if meter.block == 1 else f"{meter.block} {unit.replace('Hour', 'Hours')}"
 
 
 def _season(season: Season, day: date) -> float:
@@ -273,10 +172,6 @@ def _season(season: Season, day: date) -> float:
     if season is Season.CLOSING:
         return 2.4 if (day + timedelta(2)).month != day.month else 1.0
     return 1.0
-
-
-def _tags(workload: Workload) -> str:
-    return "{" + ",".join(f'"{name}": "{value}"' for name, value in workload.tags.items()) + "}" if workload.tags else ""
 
 
 def _refund(row: Row) -> Row:

@@ -87,7 +87,9 @@ COMMERCE = Department(71004, "Commerce", 410004, "Online Shop", "online.shop@enr
 SHOP = Subscription("shop-production", 260000000101, COMMERCE, "CC-4100", "production")
 SHOP_STAGING = Subscription("shop-staging", 260000000102, COMMERCE, "CC-4100", "staging", "MS-AZR-0148P")
 PLATFORM = Subscription("platform-production", 260000000103, ENGINEERING, "CC-2000", "production")
-DEVELOPMENT = Subscription("engineering-development", 260000000104, ENGINEERING, "CC-2010", "development", "MS-AZR-0148P")
+DEVELOPMENT = Subscription(
+    "engineering-development", 260000000104, ENGINEERING, "CC-2010", "development", "MS-AZR-0148P"
+)
 LAKE = Subscription("data-lake", 260000000105, DATA, "CC-3000", "production")
 OFFICE_IT = Subscription("corporate-shared", 260000000106, CORPORATE, "CC-1000", "production")
 
@@ -161,7 +163,9 @@ WORKLOADS = (
     Workload("shop-gateway", GATEWAY, SHOP, "westeurope", 24, 1, 0.0, Season.STEADY, "", _WEB),
     Workload("shop-media", BLOB, SHOP, "westeurope", 410, 2, 0.03, Season.STEADY, "", _WEB),
     Workload("shop-cdn", EGRESS, SHOP, "westeurope", 540, 2, 0.02, _RETAIL, "", _WEB),
-    Workload("shop-staging", B2, SHOP_STAGING, "westeurope", 10, 4, 0.0, _OFFICE, "", {"app": "webshop", "env": "staging"}),
+    Workload(
+        "shop-staging", B2, SHOP_STAGING, "westeurope", 10, 4, 0.0, _OFFICE, "", {"app": "webshop", "env": "staging"}
+    ),
     Workload("api", APP, PLATFORM, "westeurope", 24, 5, 0.01, Season.STEADY, "", _API),
     Workload("api-workers", D4, PLATFORM, "northeurope", 72, 5, 0.015, Season.STEADY, _D4_INFO, _API),
     Workload("api-db", SQL, PLATFORM, "westeurope", 96, 3, 0.01, Season.STEADY, "", _API),
@@ -174,7 +178,9 @@ WORKLOADS = (
     Workload("lake-writes", BLOB_WRITES, LAKE, "westeurope", 340, 2, 0.03, Season.STEADY, "", _ETL),
     Workload("spark-jobs", SPARK, LAKE, "westeurope", 96, 3, 0.03, _CLOSING, "", _ETL),
     Workload("warehouse", E8, LAKE, "westeurope", 72, 3, 0.01, _CLOSING, _E8_INFO, _ETL),
-    Workload("directory", B2, OFFICE_IT, "germanywestcentral", 24, 3, 0.0, Season.STEADY, "", {"owner": "corporate-it"}),
+    Workload(
+        "directory", B2, OFFICE_IT, "germanywestcentral", 24, 3, 0.0, Season.STEADY, "", {"owner": "corporate-it"}
+    ),
     Workload("backup", BLOB, OFFICE_IT, "germanywestcentral", 700, 1, 0.02),
 )
 
@@ -195,6 +201,8 @@ class Offer:
 OFFERS = (
     Offer("Palisade Networks", "Palisade Firewall", "bundle-2", "4core", PLATFORM, Decimal("1.3142857143")),
     Offer("Lumen Search", "Lumen Search Service", "standard", "units", SHOP, Decimal("0.8647619048")),
-    Offer("Northlight", "Northlight Observability", "enterprise", "month", PLATFORM, Decimal("2450.00"), recurring=True),
+    Offer(
+        "Northlight", "Northlight Observability", "enterprise", "month", PLATFORM, Decimal("2450.00"), recurring=True
+    ),
     Offer("Certum Trust", "Certum Certificates", "wildcard", "month", SHOP, Decimal("83.25"), recurring=True),
 )

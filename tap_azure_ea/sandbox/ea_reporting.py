@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
 
-from tap_azure_ea.sandbox.bill import Bill, Row
+from tap_azure_ea.sandbox.bill import Bill
+from tap_azure_ea.sandbox.rows import Row
 
 PAGE_SIZE = 1000
 
@@ -149,8 +150,7 @@ _PATHS = [
 def _route(path: str) -> dict[str, Any] | None:
     matches: Iterator[re.Match[str]] = filter(None, (pattern.fullmatch(path) for pattern in _PATHS))
     for match in matches:
-        found = {"period": None, **match.groupdict()}
-        return {**found, "report": found["report"].lower()}
+        return {"period": None, **match.groupdict(), "report": match["report"].lower()}
     return None
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
 import msgspec
+from typing_extensions import Self
 
 from tap_azure_ea.sandbox.bill import Bill
 from tap_azure_ea.sandbox.ea_reporting import EAReportingAPI, Request, Response
@@ -33,9 +33,8 @@ class Sandbox:
     def __init__(  # noqa: PLR0913 - each has its default
         self,
         *,
-        enrollment_number: str = ENROLLMENT_NUMBER,
-        api_key: str = API_KEY,
-        account_owner_key: str = ACCOUNT_OWNER_KEY,
+        enrollment_number: str | None = None,
+        api_key: str | None = None,
         today: date | None = None,
         first_day: date | None = None,
         size: int = 1,
@@ -43,12 +42,12 @@ class Sandbox:
     ) -> None:
         today = today or datetime.now(tz=timezone.utc).date()
         first_day = first_day or date(today.year - 1, 1, 1)
-        self.bill = Bill(enrollment_number, today, first_day, size)
+        self.bill = Bill(enrollment_number or ENROLLMENT_NUMBER, today, first_day, size)
         self.faults: list[Fault] = []
         self.requests: list[Request] = []
         self._server = _Server(("127.0.0.1", port), self)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self.api = EAReportingAPI(self.bill, self.url, api_key, account_owner_key)
+        self.api = EAReportingAPI(self.bill, self.url, api_key or API_KEY, ACCOUNT_OWNER_KEY)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -72,7 +71,7 @@ class Sandbox:
         """Serve until the process is interrupted."""
         self._thread.join()
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -115,7 +114,7 @@ class _Server(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
-        self._open.discard(request)  # type: ignore[arg-type]
+        self._open.discard(request)
         super().shutdown_request(request)
 
     def server_close(self) -> None:

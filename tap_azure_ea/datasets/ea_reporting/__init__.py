@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, ClassVar, cast
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import quote
 
 from singer_sdk import Stream, Tap
@@ -13,7 +14,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 
-from tap_azure_ea.api.ea_reporting import EAReportingAPI, Envelope, NoDataError, listing
+from tap_azure_ea.api.ea_reporting import EAReportingAPI, NoDataError, listing
 from tap_azure_ea.fields import Field, json_schema, text
 from tap_azure_ea.progress import PeriodProgress, Progress
 from tap_azure_ea.records import EXTRA, Record, RecordReader, Row
@@ -45,7 +46,7 @@ class EAReportingStream(Stream):
     """A dataset that the EA Reporting API publishes for each billing period.
 
     ``path`` asks for a whole period and ``custom_date_path`` for the days of one, where the API can do that; then
-    ``day_field`` names the column that tells a row's day. ``envelope`` opens the answer.
+    ``day_field`` names the column that tells a row's day.
     """
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
@@ -56,13 +57,18 @@ class EAReportingStream(Stream):
     custom_date_path: ClassVar[str | None] = None
     day_field: ClassVar[str | None] = None
     fields: ClassVar[tuple[Field, ...]]
-    envelope: ClassVar[Envelope] = staticmethod(listing)
     primary_keys: tuple[str, ...] = (ENROLLMENT_NUMBER.name, BILLING_PERIOD_ID.name, ROW_NUMBER.name)
+
+    @staticmethod
+    def envelope(body: Any) -> tuple[list[dict[str, Any]], str | None]:
+        """Open an answer: its rows, and the link to the next page."""
+        return listing(body)
 
     def __init__(self, tap: Tap, connect: Callable[[], EAReportingAPI]) -> None:
         super().__init__(tap, schema=json_schema(self.fields, self.primary_keys))
         self._connect = connect
         self._unvouched: Snapshot | None = None
+        self._sampled = 0
         self._progress = Progress(self.name, self.logger)
 
     @cached_property
@@ -78,7 +84,7 @@ class EAReportingStream(Stream):
         return {period.billing_period_id: period for period in periods}
 
     @cached_property
-    def partitions(self) -> list[dict[str, str]]:  # type: ignore[override]
+    def partitions(self) -> list[dict[str, str]] | None:
         """A context for each billing period."""
         return [
             {ENROLLMENT_NUMBER.name: self.api.enrollment_number, BILLING_PERIOD_ID.name: period_id}
@@ -100,11 +106,24 @@ class EAReportingStream(Stream):
         return tuple(f.name for f in self.fields if f.name in known and self.mask["properties", f.name])
 
     def get_records(self, context: Context | None) -> Iterator[Record]:
+        """Yield a period's records; in a connection test, as many as the SDK wants and without asking for more."""
+        if self.ABORT_AT_RECORD_COUNT is None:
+            yield from self.read(context)
+        else:
+            for record in islice(self.read(context), self.ABORT_AT_RECORD_COUNT - self._sampled):
+                self._sampled += 1
+                yield record
+
+    def read(self, context: Context | None) -> Iterator[Record]:
         """Yield a period's rows if they have changed, and let its bookmark vouch for them once they are written."""
-        key = {**(context or {})}
-        period = self.periods[key[BILLING_PERIOD_ID.name]]
+        if context is None:
+            # So the SDK asks where there is no partition: no period has this dataset.
+            return
+        period = self.periods[context[BILLING_PERIOD_ID.name]]
         path = self._path(period)
-        snapshot = Snapshot(self.get_context_state(context), self._parameters(path), self._publish, self.STATE_MSG_FREQUENCY)
+        snapshot = Snapshot(
+            self.get_context_state(context), self._parameters(path), self._publish, self.STATE_MSG_FREQUENCY
+        )
         progress = self._progress.period(period.billing_period_id, list(self.periods), snapshot)
         try:
             pages = self.api.pages(path, self.envelope, snapshot.etag)
@@ -114,7 +133,7 @@ class EAReportingStream(Stream):
         if pages is None:
             progress.unchanged()
             return
-        reader = RecordReader(self.fields, self.columns, key)
+        reader = RecordReader(self.fields, self.columns, context)
         read = reader.read if period.whole else partial(self._within, period, reader.read, progress)
         try:
             yield from snapshot.replace(progress.watch(pages, reader), read, reader.blank())
@@ -130,7 +149,8 @@ class EAReportingStream(Stream):
     ) -> Iterator[tuple[BaseBatchFileEncoding, list[str]]]:
         """Yield the files of one period after the other, so that none is vouched for before its last file is out."""
         self._refuse_maps()
-        for partition in [context] if context else (self.partitions or [None]):
+        partitions: list[Any] = [context] if context else self.partitions or [None]
+        for partition in partitions:
             yield from super().get_batches(batch_config, partition)
             self._vouch()
 

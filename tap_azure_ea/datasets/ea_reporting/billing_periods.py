@@ -64,7 +64,7 @@ class BillingPeriods(EAReportingStream):
             raise AzureError(msg)
         return [periods[period_id] for period_id in sorted(periods, reverse=True)]
 
-    def get_records(self, context: Context | None) -> Iterator[Record]:  # noqa: ARG002 - there is but one
+    def read(self, context: Context | None) -> Iterator[Record]:  # noqa: ARG002 - there is but one
         """Yield every period: the list is short, and the dataset of its own."""
         for period in self._listed:
             yield {name: period[name] for name in self.columns}

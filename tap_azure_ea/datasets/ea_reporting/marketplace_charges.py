@@ -14,7 +14,9 @@ class MarketplaceCharges(EAReportingStream):
 
     name = "marketplace_charges"
     path = "/v3/enrollments/{enrollment_number}/billingPeriods/{billing_period_id}/marketplacecharges"
-    custom_date_path = "/v3/enrollments/{enrollment_number}/marketplacechargesbycustomdate?startTime={first_day}&endTime={last_day}"
+    custom_date_path = (
+        "/v3/enrollments/{enrollment_number}/marketplacechargesbycustomdate?startTime={first_day}&endTime={last_day}"
+    )
     fields = period_rows(
         text("id", "Azure's id of the charge."),
         text("subscription_guid", "Id of the subscription."),

@@ -14,7 +14,9 @@ class UsageDetails(EAReportingStream):
 
     name = "usage_details"
     path = "/v3/enrollments/{enrollment_number}/billingPeriods/{billing_period_id}/usagedetails"
-    custom_date_path = "/v3/enrollments/{enrollment_number}/usagedetailsbycustomdate?startTime={first_day}&endTime={last_day}"
+    custom_date_path = (
+        "/v3/enrollments/{enrollment_number}/usagedetailsbycustomdate?startTime={first_day}&endTime={last_day}"
+    )
     day_field = "date"
     fields = period_rows(
         text("service_name", "Name of the Azure service."),
