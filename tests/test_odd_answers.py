@@ -77,8 +77,7 @@ def test_a_cost_that_is_no_number_is_kept_and_counted_in_one_warning(
     ]
     warnings = [entry.message for entry in caplog.records if entry.levelname == "WARNING"]
     assert warnings == [
-        "Period 202602 (1 of 1): values that did not fit their column are null there and kept in extra: "
-        "cost (2), date (1)"
+        "Period 202602 (1 of 1): values that did not fit their column are null there and kept in extra: cost (2), date (1)"
     ]
 
 

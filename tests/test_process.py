@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,10 @@ TAP = [str(Path(sys.executable).with_name("tap-azure-ea"))]
 
 
 @pytest.fixture
-def config(sandbox: Sandbox, tmp_path: Path) -> Iterator[list[str]]:
+def config(sandbox: Sandbox, tmp_path: Path) -> list[str]:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(settings(sandbox)))
-    yield ["--config", str(path)]
+    return ["--config", str(path)]
 
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:

@@ -96,7 +96,10 @@ class Sandbox:
             self.bill.restate(path.rpartition("/")[2])
             return Response(204)
         if path == "/sandbox/faults":
-            self.faults.append(msgspec.json.decode(body, type=Fault))
+            try:
+                self.faults.append(msgspec.json.decode(body, type=Fault))
+            except msgspec.DecodeError as error:
+                return Response(400, str(error).encode())
             return Response(204)
         return Response(404)
 

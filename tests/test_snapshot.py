@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import pytest
+
+from tap_azure_ea.records import Record
+from tap_azure_ea.snapshot import Snapshot
+
+BLANK = {"period": "202601", "row_number": None, "etag": None, "_sdc_deleted_at": None, "cost": None}
+STEP = 3
+
+
+@dataclass(frozen=True)
+class Page:
+    number: int
+    etag: str | None
+    rows: list[dict[str, Any]]
+
+
+def pages(version: list[int], etag: str | None, size: int = 2) -> Iterator[Page]:
+    for start in range(0, max(len(version), 1), size):
+        yield Page(start // size + 1, etag, [{"cost": cost} for cost in version[start : start + size]])
+
+
+class Pipeline:
+    """A tap's bookmark and a target that upserts, with a STATE in between that may be behind."""
+
+    def __init__(self) -> None:
+        self.saved: dict[str, Any] = {}
+        self.table: dict[int, Record] = {}
+
+    def read(self, *readings: Iterator[Page], stop_after: int | None = None) -> Snapshot:
+        """Read; a run that stops keeps only the STATE that was published."""
+        bookmark = json.loads(json.dumps(self.saved))
+        snapshot = Snapshot(bookmark, "whole", lambda: self.saved.update(_replaced(self.saved, bookmark)), STEP)
+        all_pages = (page for reading in readings for page in reading)
+        for count, record in enumerate(snapshot.replace(all_pages, lambda row: {**BLANK, **row}, dict(BLANK))):
+            if count == stop_after:
+                return snapshot
+            self.table[record["row_number"]] = record
+        snapshot.vouch()
+        snapshot.publish()
+        return snapshot
+
+    @property
+    def live(self) -> list[int]:
+        return [row["cost"] for _, row in sorted(self.table.items()) if row["_sdc_deleted_at"] is None]
+
+
+def _replaced(saved: dict[str, Any], bookmark: dict[str, Any]) -> dict[str, Any]:
+    saved.clear()
+    copied: dict[str, Any] = json.loads(json.dumps(bookmark))
+    return copied
+
+
+def test_a_first_reading_numbers_its_rows_and_vouches_at_its_end() -> None:
+    pipeline = Pipeline()
+    pipeline.read(pages([5, 5, 7], '"a"'))
+    assert pipeline.live == [5, 5, 7]
+    assert [row["etag"] for row in pipeline.table.values()] == ['"a"'] * 3
+    assert pipeline.saved == {"row_count": 3, "parameters": "whole", "etag": '"a"'}
+
+
+def test_a_smaller_reading_deletes_the_surplus() -> None:
+    pipeline = Pipeline()
+    pipeline.read(pages([1, 2, 3, 4, 5], '"a"'))
+    assert pipeline.read(pages([9, 8], '"b"')).deleted == 3
+    assert pipeline.live == [9, 8]
+    assert pipeline.saved["row_count"] == 2
+
+
+def test_an_empty_reading_deletes_all() -> None:
+    pipeline = Pipeline()
+    pipeline.read(pages([1, 2, 3], '"a"'))
+    pipeline.read(pages([], '"b"'))
+    assert pipeline.live == []
+
+
+def test_a_reading_that_starts_anew_leaves_nothing_of_what_came_before() -> None:
+    pipeline = Pipeline()
+    pipeline.read(pages([1, 2, 3, 4, 5, 6], '"a"'), pages([9], '"b"'))
+    assert pipeline.live == [9]
+    assert pipeline.saved == {"row_count": 1, "parameters": "whole", "etag": '"b"'}
+
+
+@pytest.mark.parametrize("etags", [['"a"', '"b"'], [None, '"b"'], [None, None]])
+def test_no_etag_is_kept_that_does_not_vouch_for_all_pages(etags: list[str | None]) -> None:
+    pipeline = Pipeline()
+    pipeline.read(iter(Page(number, etag, [{"cost": 1}]) for number, etag in enumerate(etags, start=1)))
+    assert pipeline.saved == {"row_count": 2, "parameters": "whole"}
+
+
+def test_the_old_etag_is_taken_away_before_the_first_new_row() -> None:
+    pipeline = Pipeline()
+    pipeline.read(pages([1, 2], '"a"'))
+    pipeline.read(pages([9, 8], '"b"'), stop_after=1)
+    assert pipeline.live == [9, 2]
+    assert pipeline.saved == {"row_count": 2, "parameters": "whole"}
+
+
+def test_rows_beyond_what_is_known_are_announced_before_they_go_out() -> None:
+    pipeline = Pipeline()
+    pipeline.read(pages([1], '"a"'))
+    pipeline.read(pages([2] * 9, '"b"'), stop_after=6)
+    assert len(pipeline.table) == 6
+    assert pipeline.saved == {"row_count": 1, "written_up_to": 7, "parameters": "whole"}
+    pipeline.read(pages([3, 3], '"c"'))
+    assert pipeline.live == [3, 3]
+
+
+def test_an_etag_is_offered_only_for_the_parameters_it_was_given_for() -> None:
+    bookmark = {"etag": '"a"', "parameters": "whole"}
+    assert Snapshot(bookmark, "whole", lambda: None, STEP).etag == '"a"'
+    assert Snapshot(bookmark, "2026-01-01 to 2026-01-05", lambda: None, STEP).etag is None
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_any_sequence_of_kills_and_restatements_ends_with_exactly_azures_rows(seed: int) -> None:
+    random = Random(seed)
+    pipeline = Pipeline()
+    for step in range(random.randint(1, 12)):
+        version = [random.randint(1, 99) for _ in range(random.randint(0, 12))]
+        restarted = [pages([0] * random.randint(2, 12), '"old"')] if random.random() < 0.2 else []
+        stop_after = random.randint(0, 12) if random.random() < 0.6 else None
+        pipeline.read(*restarted, pages(version, f'"{step}"'), stop_after=stop_after)
+    pipeline.read(pages(version, '"last"'))
+    assert pipeline.live == version
+    assert pipeline.saved == {"row_count": len(version), "parameters": "whole", "etag": '"last"'}
