@@ -1,0 +1,133 @@
+"""The real Meltano, the real targets, and a real server in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tap_azure_ea.sandbox import Sandbox
+from tests.conftest import decode
+
+PROJECT = Path(__file__).parent.parent
+MELTANO = str(Path(sys.executable).with_name("meltano"))
+COPIED = ["meltano.yml", "pyproject.toml", "README.md", "LICENSE", "tap_azure_ea", "output/.gitignore"]
+
+
+@dataclass
+class Project:
+    """A copy of the Meltano project that reads a sandbox of its own."""
+
+    folder: Path
+    sandbox: Sandbox
+
+    def meltano(self, *arguments: str, environment: str = "prod") -> subprocess.CompletedProcess[str]:
+        settings = {
+            "TAP_AZURE_EA_ENROLLMENT_NUMBER": self.sandbox.enrollment_number,
+            "TAP_AZURE_EA_API_KEY": self.sandbox.api_key,
+            "TAP_AZURE_EA_EA_REPORTING_URL": self.sandbox.url,
+            "MELTANO_CLI_DISABLE_VERSION_CHECK": "1",
+            "NO_COLOR": "1",
+        }
+        outer = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+        done = subprocess.run(
+            [MELTANO, f"--environment={environment}", *arguments],
+            cwd=self.folder, env=outer | settings, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert self.sandbox.api_key not in done.stdout + done.stderr
+        return done
+
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        with duckdb.connect(str(self.folder / "output" / "bill.duckdb"), read_only=True) as database:
+            return database.execute(sql).fetchall()
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    folder = tmp_path_factory.mktemp("project")
+    for name in COPIED:
+        source, target = PROJECT / name, folder / name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    with Sandbox(today=date(2026, 3, 10), first_day=date(2025, 12, 1)) as sandbox:
+        made = Project(folder, sandbox)
+        made.meltano("install", "extractor", "tap-azure-ea")
+        made.meltano("install", "loader", "target-duckdb")
+        yield made
+
+
+def test_the_tap_answers_through_meltano(project: Project) -> None:
+    catalog = json.loads(project.meltano("invoke", "tap-azure-ea", "--discover").stdout)
+    assert len(catalog["streams"]) == 5
+    assert "enrollment_number" in project.meltano("invoke", "tap-azure-ea", "--about").stdout
+    assert '"type":"RECORD"' in project.meltano("invoke", "tap-azure-ea", "--test").stdout
+    tested = project.meltano("config", "test", "tap-azure-ea")
+    assert "Plugin configuration is valid" in tested.stdout + tested.stderr
+
+
+def test_the_default_environment_needs_no_settings(project: Project) -> None:
+    ran = project.meltano("invoke", "tap-azure-ea", "--test", environment="sandbox")
+    assert "Reading the sandbox" in ran.stderr
+
+
+def test_a_restated_month_ends_in_duckdb_as_exactly_the_sandboxs_rows_and_the_rest_does_not_move(
+    project: Project,
+) -> None:
+    project.meltano("run", "demo")
+    assert_equal_to_the_bill(project)
+
+    again = project.meltano("run", "demo")
+    assert "Finished usage_details: 4 unchanged; 0 rows and 0 deletions emitted" in again.stderr
+    assert "Loading" not in "".join(line for line in again.stderr.splitlines() if "billing_periods" not in line)
+
+    before = len(project.sandbox.bill.usage("202512"))
+    project.sandbox.bill.restate("202512")
+    restated = project.meltano("run", "demo")
+    assert f"restated, {before:,} rows before, {before - 3:,} now, 3 deleted" in restated.stderr
+    assert_equal_to_the_bill(project)
+    assert project.query("select count(*) from azure.usage_details where _sdc_deleted_at is not null") == [(3,)]
+
+
+def assert_equal_to_the_bill(project: Project) -> None:
+    bill = project.sandbox.bill
+    alive = "where _sdc_deleted_at is null order by billing_period_id, row_number"
+    usage = project.query(f"select billing_period_id, cost, instance_id, tags::text from azure.usage_details {alive}")  # noqa: S608
+    assert usage == [
+        (period, float(row["cost"]), row["instanceId"], _tags(row["tags"]))
+        for period in reversed(bill.periods)
+        for row in bill.usage(period)
+    ]
+    charges = project.query(f"select billing_period_id, extended_cost from azure.marketplace_charges {alive}")  # noqa: S608
+    assert charges == [
+        (period, float(row["extendedCost"])) for period in reversed(bill.periods) for row in bill.marketplace(period)
+    ]
+    sums = project.query(
+        "select b.billing_period_id, round(sum(cost), 2) = round(any_value(total_usage), 2) "
+        "from azure.balance_summary b join azure.usage_details u using (billing_period_id) "
+        "where u._sdc_deleted_at is null group by 1 order by 1"
+    )
+    assert sums == [(period, True) for period in reversed(bill.periods)]
+
+
+def _tags(text: str) -> str | None:
+    return json.dumps(json.loads(text)) if text else None
+
+
+def test_jsonl_keeps_every_digit(project: Project) -> None:
+    project.meltano("install", "loader", "target-jsonl")
+    project.meltano("run", "tap-azure-ea", "target-jsonl")
+    lines = (project.folder / "output" / "usage_details.jsonl").read_bytes().splitlines()
+    bill = project.sandbox.bill
+    total = sum(Decimal(str(decode(line)["cost"])) for line in lines)
+    assert total == sum(row["cost"] for period in bill.periods for row in bill.usage(period))
