@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from time import monotonic
 
 from tap_azure_ea.records import RecordReader
 from tap_azure_ea.snapshot import Page, Snapshot
@@ -52,13 +52,13 @@ class PeriodProgress:
 
     def watch(self, pages: Iterable[Page], reader: RecordReader) -> Iterator[Page]:
         """Pass the pages on, and show a sign of life when they take long."""
-        told = time.monotonic()
+        told = monotonic()
         for page in pages:
             if page.number == 1:
                 self.outside = 0
                 reader.forget()
-            if time.monotonic() - told > ALIVE_INTERVAL:
-                told = time.monotonic()
+            if monotonic() - told > ALIVE_INTERVAL:
+                told = monotonic()
                 self._info("%s so far", _rows(self.snapshot.row_count))
             yield page
 

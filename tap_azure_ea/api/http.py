@@ -94,10 +94,10 @@ class HTTPClient:
                 self._wait(request, reason, failures)
 
     def _prepare(self, url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
-        accept = {"Accept": "application/json", **headers}
+        headers = {"Accept": "application/json", "User-Agent": "tap-azure-ea", **headers}
         try:
             request = self.session.prepare_request(
-                requests.Request("GET", url, headers=accept, auth=self._authenticate)
+                requests.Request("GET", url, headers=headers, auth=self._authenticate)
             )
         except requests.RequestException as error:
             msg = f"{self._redact(url)} is not an address that can be asked: {self._redact(str(error))}"

@@ -9,13 +9,16 @@ from dataclasses import replace
 from datetime import date, datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import msgspec
-from typing_extensions import Self
 
 from tap_azure_ea.sandbox.bill import Bill
 from tap_azure_ea.sandbox.ea_reporting import EAReportingAPI, Request, Response
 from tap_azure_ea.sandbox.faults import Fault
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 ENROLLMENT_NUMBER = "8675309"
 API_KEY = "sandbox-api-key"
