@@ -71,7 +71,7 @@ class PeriodProgress:
     def unchanged(self) -> None:
         """Tell that the period is still the version that was read before."""
         self.progress.outcomes["unchanged"] += 1
-        self._info("unchanged, %s stay", _rows(self.snapshot.rows_before or 0))
+        self._info("unchanged, %s", _rows(self.snapshot.rows_before or 0))
 
     def read(self, reader: RecordReader) -> None:
         """Tell how many rows were read, how many there were before, and what did not fit."""

@@ -65,26 +65,26 @@ class EAReportingAPI:
         """Answer one request, or refuse it as Azure does."""
         key = request.headers.get("authorization", "").removeprefix("bearer ").removeprefix("Bearer ")
         if key not in {self.api_key, self.account_owner_key}:
-            return _error(401, "The API key is not found, invalid or expired.")
+            return error(401, "The API key is not found, invalid or expired.")
         route = _route(request.path)
         if route is None or route["enrollment"] != self.bill.enrollment_number:
-            return _error(404, f"No report is found at {request.path}.")
+            return error(404, f"No report is found at {request.path}.")
         if route["report"] in {"balancesummary", "pricesheet"} and key == self.account_owner_key:
             report = {"balancesummary": "BalanceSummary", "pricesheet": "PriceSheet"}[route["report"]]
             view = f"Report Type: {report}, Report View: AccountOwner"
-            return _error(401, f"Report type and report view are not compatible. {view}")
+            return error(401, f"Report type and report view are not compatible. {view}")
         if route["report"] == "billingperiods":
             return Response(200, _encode([self._period(period) for period in self.bill.periods]))
         try:
             return self._report(request, route["report"], route["period"])
-        except ValueError as error:
-            return _error(400, f"The parameters are invalid: {error}.")
+        except ValueError as problem:
+            return error(400, f"The parameters are invalid: {problem}.")
 
     def _report(self, request: Request, report: str, period: str | None) -> Response:
         first_day, last_day = self._asked(request, report, period)
         periods = [p for p in reversed(self.bill.periods) if _overlap(self.bill.days(p), (first_day, last_day))]
         if not periods:
-            return _error(404, "No data is available for the period.")
+            return error(404, "No data is available for the period.")
         if report == "balancesummary":
             return self._tagged(request, _encode(self.bill.balance(periods[0])))
         if report == "pricesheet":
@@ -170,5 +170,6 @@ def _matches(request: Request, etag: str) -> bool:
     return request.headers.get("if-none-match") in {etag, etag.strip('"')}
 
 
-def _error(status: int, message: str) -> Response:
+def error(status: int, message: str) -> Response:
+    """Return a refusal in Azure's envelope."""
     return Response(status, _encode({"error": {"code": str(status), "message": message}}))

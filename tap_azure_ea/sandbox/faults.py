@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 class Fault:
     """Happens the next ``times`` that a request's target matches ``path``, a regular expression.
 
-    ``skip`` lets that many matching requests pass first. With ``status``, ``headers`` or ``body`` the answer is that;
-    what is not given is as usual. ``cut`` closes the connection in the middle of the body, ``reset`` before any answer,
+    ``skip`` lets that many matching requests pass first. A ``status`` is answered with an error in Azure's envelope,
+    ``headers`` are added to the answer, and ``body`` replaces its own. ``cut`` closes the connection in the middle of the body, ``reset`` before any answer,
     and ``restate`` restates a billing period before the request is answered.
     """
 

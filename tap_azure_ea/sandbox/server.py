@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tap_azure_ea.sandbox.bill import Bill
-from tap_azure_ea.sandbox.ea_reporting import EAReportingAPI, Request, Response
+from tap_azure_ea.sandbox.ea_reporting import EAReportingAPI, Request, Response, error
 from tap_azure_ea.sandbox.faults import Fault
 
 if TYPE_CHECKING:
@@ -88,10 +88,9 @@ class Sandbox:
         fault = next((fault for fault in self.faults if fault.strikes(request.target)), Fault(times=0))
         if fault.restate:
             self.bill.restate(fault.restate)
-        response = self.api.answer(request)
+        response = self.api.answer(request) if fault.status is None else error(fault.status, "As the fault says")
         body = response.body if fault.body is None else fault.body.encode()
-        status = fault.status or response.status
-        return replace(response, status=status, body=body, headers={**response.headers, **fault.headers}), fault
+        return replace(response, body=body, headers={**response.headers, **fault.headers}), fault
 
     def control(self, path: str, body: bytes) -> Response:
         """Carry out what is asked of the sandbox itself."""

@@ -69,6 +69,7 @@ class BillingPeriods(EAReportingStream):
         for period in self._listed:
             yield {name: period[name] for name in self.columns}
             self._progress.rows += 1
+            self._progress.outcomes["listed"] += 1
         self._flush()
 
     def periods_with(self, dataset: str) -> list[BillingPeriod]:
