@@ -449,6 +449,7 @@ def test_the_log_tells_of_each_period_and_closes_with_each_dataset(
     sync(settings(sandbox), first.state)
     assert f"Period 202512 (4 of 4): restated, {count:,} rows before, {count - 3:,} now, 3 deleted" in caplog.text
     assert "Period 202603 (1 of 4): unchanged" in caplog.text
+    assert "Finished billing_periods: 4 listed; 4 rows and 0 deletions emitted" in caplog.text
     assert f"Finished usage_details: 3 unchanged, 1 restated; {count - 3:,} rows and 3 deletions emitted" in caplog.text
 
 

@@ -11,8 +11,8 @@ class Fault:
     """Happens the next ``times`` that a request's target matches ``path``, a regular expression.
 
     ``skip`` lets that many matching requests pass first. A ``status`` is answered with an error in Azure's envelope,
-    ``headers`` are added to the answer, and ``body`` replaces its own. ``cut`` closes the connection in the middle of the body, ``reset`` before any answer,
-    and ``restate`` restates a billing period before the request is answered.
+    ``headers`` are added to the answer, and ``body`` replaces its own. ``cut`` closes the connection in the middle of
+    the body, ``reset`` before any answer, and ``restate`` restates a billing period before the request is answered.
     """
 
     path: str = ""
