@@ -134,6 +134,7 @@ def _flag(value: Any) -> bool:
 @lru_cache(maxsize=4096)
 def day(value: str) -> str:
     """Return the day, ``YYYY-MM-DD``, that a text begins with; raise ``ValueError`` for any other text."""
+    value = value.strip()
     if iso := _ISO_DAY.fullmatch(value):
         return dt.date.fromisoformat(iso[1]).isoformat()
     if us := _US_DAY.fullmatch(value):

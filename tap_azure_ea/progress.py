@@ -76,13 +76,14 @@ class PeriodProgress:
     def read(self, reader: RecordReader) -> None:
         """Tell how many rows were read, how many there were before, and what did not fit."""
         before, after, deleted = self.snapshot.rows_before, self.snapshot.row_count, self.snapshot.deleted
-        self.progress.outcomes["read" if before is None else "restated"] += 1
+        outcome = "read" if before is None else "restated" if self.snapshot.asked_before else "read anew"
+        self.progress.outcomes[outcome] += 1
         self.progress.rows += after
         self.progress.deleted += deleted
         if before is None:
             self._info("%s", _rows(after))
         else:
-            self._info("restated, %s before, %s now, %s deleted", _rows(before), f"{after:,}", f"{deleted:,}")
+            self._info("%s, %s before, %s now, %s deleted", outcome, _rows(before), f"{after:,}", f"{deleted:,}")
         if reader.misfits:
             counts = ", ".join(f"{name} ({count})" for name, count in reader.misfits.items())
             self.progress.logger.warning(

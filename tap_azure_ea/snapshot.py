@@ -63,7 +63,12 @@ class Snapshot:
     @property
     def etag(self) -> str | None:
         """The ETag of what has been emitted, if it answers the same parameters."""
-        return self.bookmark.get("etag") if self.bookmark.get("parameters") == self.parameters else None
+        return self.bookmark.get("etag") if self.asked_before else None
+
+    @property
+    def asked_before(self) -> bool:
+        """Whether the last complete reading answered the same parameters."""
+        return self.bookmark.get("parameters") == self.parameters
 
     @property
     def rows_before(self) -> int | None:

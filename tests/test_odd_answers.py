@@ -165,7 +165,8 @@ def test_wrong_credentials_are_told_with_the_remedy(sandbox: Sandbox, config: di
     assert settings(sandbox, **config)["api_key"] not in str(raised.value)
 
 
-def test_a_billing_period_without_an_id_is_an_error(sandbox: Sandbox) -> None:
-    sandbox.faults.append(Fault("billingperiods", body='[{"billingStart": "2026-01-01T00:00:00Z"}]'))
-    with pytest.raises(AzureError, match="lists a billing period without an id"):
+@pytest.mark.parametrize("period_id", ["", "2026", "202613", "current"])
+def test_a_billing_period_without_a_proper_id_is_an_error(sandbox: Sandbox, period_id: str) -> None:
+    sandbox.faults.append(Fault("billingperiods", body=json.dumps([{"billingPeriodId": period_id}])))
+    with pytest.raises(AzureError, match="lists a billing period whose id is not yyyyMM"):
         sync(settings(sandbox))

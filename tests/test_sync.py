@@ -394,12 +394,15 @@ def test_an_end_date_that_is_not_over_yet_cuts_nothing(sandbox: Sandbox) -> None
     assert "/v3/enrollments/8675309/billingPeriods/202603/usagedetails" in {r.target for r in sandbox.requests}
 
 
-def test_a_period_goes_from_whole_to_cut_and_back_exactly(sandbox: Sandbox) -> None:
+def test_a_period_goes_from_whole_to_cut_and_back_exactly(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     target = Target()
     whole = settings(sandbox)
     cut = settings(sandbox, start_date="2026-02-10", end_date="2026-02-12")
     target.load(sync(whole).messages)
     target.load(sync(cut, target.state).messages)
+    before = len(sandbox.bill.usage("202602"))
+    assert f"Period 202602 (1 of 1): read anew, {before:,} rows before" in caplog.text
     days = {row["date"] for row in target.live("usage_details", billing_period_id="202602")}
     assert days == {"2026-02-10", "2026-02-11", "2026-02-12"}
     run = sync(cut, target.state)

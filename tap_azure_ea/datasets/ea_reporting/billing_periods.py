@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,9 +60,10 @@ class BillingPeriods(EAReportingStream):
         path = self.path.format(enrollment_number=quote(self.api.enrollment_number, safe=""))
         records = [reader.read(row) for page in self.api.pages(path, self.envelope) or () for row in page.rows]
         periods = {record[BILLING_PERIOD_ID.name]: record for record in records}
-        if None in periods:
-            msg = f"{path} lists a billing period without an id: {periods[None]}"
-            raise AzureError(msg)
+        for period_id, record in periods.items():
+            if not re.fullmatch(r"\d{4}(0[1-9]|1[0-2])", period_id or ""):
+                msg = f"{path} lists a billing period whose id is not yyyyMM: {record}"
+                raise AzureError(msg)
         return [periods[period_id] for period_id in sorted(periods, reverse=True)]
 
     def read(self, context: Context | None) -> Iterator[Record]:  # noqa: ARG002 - there is but one
