@@ -24,10 +24,9 @@ class Progress:
     rows: int = 0
     deleted: int = 0
 
-    def period(self, period_id: str, all_ids: list[str], snapshot: Snapshot) -> PeriodProgress:
-        """Start to tell of one period."""
-        place = f"Period {period_id} ({all_ids.index(period_id) + 1} of {len(all_ids)})"
-        return PeriodProgress(self, place, snapshot)
+    def part(self, place: str, snapshot: Snapshot) -> PartProgress:
+        """Start to tell of one part: a billing period, as a rule."""
+        return PartProgress(self, place, snapshot)
 
     def close(self) -> None:
         """Tell what it all came to."""
@@ -42,8 +41,8 @@ class Progress:
 
 
 @dataclass
-class PeriodProgress:
-    """Tells of one period; ``place`` says which of how many."""
+class PartProgress:
+    """Tells of one part; ``place`` says which of how many."""
 
     progress: Progress
     place: str

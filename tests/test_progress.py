@@ -16,9 +16,7 @@ def test_a_long_period_says_that_it_is_alive(monkeypatch: pytest.MonkeyPatch, ca
     clock = iter([0.0, 10.0, 31.0, 31.0, 50.0, 62.0, 62.0])
     monkeypatch.setattr("tap_azure_ea.progress.monotonic", lambda: next(clock))
     snapshot = Snapshot({}, "whole", lambda: None, 10_000)
-    progress = Progress("usage_details", logging.getLogger("tap-azure-ea")).period(
-        "202601", ["202602", "202601"], snapshot
-    )
+    progress = Progress("usage_details", logging.getLogger("tap-azure-ea")).part("Period 202601 (2 of 2)", snapshot)
 
     def pages() -> Iterator[Page]:
         for number in range(1, 5):

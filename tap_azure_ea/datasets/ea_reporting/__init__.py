@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -14,9 +15,9 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 
-from tap_azure_ea.api.ea_reporting import EAReportingAPI, NoDataError, listing
+from tap_azure_ea.api.ea_reporting import EAReportingAPI, NoDataError, Page, listing
 from tap_azure_ea.fields import Field, json_schema, text
-from tap_azure_ea.progress import PeriodProgress, Progress
+from tap_azure_ea.progress import PartProgress, Progress
 from tap_azure_ea.records import EXTRA, Record, RecordReader, Row
 from tap_azure_ea.snapshot import DELETED_AT, ETAG, ROW_NUMBER, Snapshot
 from tap_azure_ea.writer import BufferedWriter
@@ -40,6 +41,15 @@ def period_record(*fields: Field) -> tuple[Field, ...]:
 def period_rows(*fields: Field) -> tuple[Field, ...]:
     """Return the fields of a dataset that has any number of rows, without a key of their own, for each period."""
     return period_record(ROW_NUMBER, *fields)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is asked for at once and replaced as one: its name in the log, its request, and which records are its."""
+
+    title: str
+    path: str
+    belongs: Callable[[Record], bool] | None = None
 
 
 class EAReportingStream(Stream):
@@ -119,14 +129,13 @@ class EAReportingStream(Stream):
         if context is None:
             # So the SDK asks where there is no partition: no period has this dataset.
             return
-        period = self.periods[context[BILLING_PERIOD_ID.name]]
-        path = self._path(period)
-        snapshot = Snapshot(
-            self.get_context_state(context), self._parameters(path), self._publish, self.STATE_MSG_FREQUENCY
-        )
-        progress = self._progress.period(period.billing_period_id, list(self.periods), snapshot)
+        part = self.part(context)
+        bookmark = self.get_context_state(context)
+        snapshot = Snapshot(bookmark, self._parameters(part), self._publish, self.STATE_MSG_FREQUENCY)
+        place = (self.partitions or []).index({**context}) + 1
+        progress = self._progress.part(f"{part.title} ({place} of {len(self.partitions or [])})", snapshot)
         try:
-            pages = self.api.pages(path, self.envelope, snapshot.etag)
+            pages = self.pages(part, snapshot.etag)
         except NoDataError as error:
             progress.no_data(error)
             return
@@ -134,7 +143,7 @@ class EAReportingStream(Stream):
             progress.unchanged()
             return
         reader = RecordReader(self.fields, self.columns, context)
-        read = reader.read if period.whole else partial(self._within, period, reader.read, progress)
+        read = partial(_read_what_belongs, part, reader, progress)
         try:
             yield from snapshot.replace(progress.watch(pages, reader), read, reader.blank())
         finally:
@@ -143,6 +152,28 @@ class EAReportingStream(Stream):
         self._unvouched = snapshot
         if not self.get_batch_config(self.config):
             self._vouch()
+
+    def part(self, context: Context) -> Part:
+        """Return what a partition stands for: by default a billing period, as far as it is asked for."""
+        period = self.periods[context[BILLING_PERIOD_ID.name]]
+        template = self.path if period.whole or not self.custom_date_path else self.custom_date_path
+        path = self.fill(
+            template,
+            billing_period_id=period.billing_period_id,
+            first_day=period.first_day,
+            last_day=period.last_day,
+        )
+        by_day = self.day_field if "{first_day}" in template else None
+        return Part(f"Period {period.billing_period_id}", path, partial(_within, period, by_day) if by_day else None)
+
+    def fill(self, template: str, **values: str) -> str:
+        """Fill in a path."""
+        values["enrollment_number"] = self.api.enrollment_number
+        return template.format(**{name: quote(value, safe="") for name, value in values.items()})
+
+    def pages(self, part: Part, etag: str | None) -> Iterator[Page] | None:
+        """Ask for the pages of a part, or for None if it is still the version that the ETag names."""
+        return self.api.pages(part.path, self.envelope, etag)
 
     def get_batches(
         self, batch_config: BatchConfig, context: Context | None = None
@@ -159,30 +190,10 @@ class EAReportingStream(Stream):
         if self.selected:
             self._progress.close()
 
-    def _path(self, period: BillingPeriod) -> str:
-        template = self.path if period.whole or not self.custom_date_path else self.custom_date_path
-        return template.format(
-            enrollment_number=quote(self.api.enrollment_number, safe=""),
-            billing_period_id=quote(period.billing_period_id, safe=""),
-            first_day=period.first_day,
-            last_day=period.last_day,
-        )
-
-    def _parameters(self, path: str) -> str:
+    def _parameters(self, part: Part) -> str:
         """What a reading depends on: the request, and the columns, for a column selected later must be filled."""
         columns = hashlib.sha256(" ".join(self.columns).encode()).hexdigest()
-        return f"{path} columns={columns[:8]}"
-
-    def _within(
-        self, period: BillingPeriod, read: Callable[[Row], Record], progress: PeriodProgress, row: Row
-    ) -> Record | None:
-        """Read a row of a custom date range, unless it lies outside of it: the API is known to send such rows."""
-        record = read(row)
-        day = record.get(self.day_field) if self.day_field else None
-        if day is None or period.first_day <= day <= period.last_day:
-            return record
-        progress.outside += 1
-        return None
+        return f"{part.path} columns={columns[:8]}"
 
     def _publish(self) -> None:
         """Write STATE now: what it says must be out before the next row."""
@@ -205,3 +216,17 @@ class EAReportingStream(Stream):
         if mapped or self.config.get("flattening_enabled"):
             error = f"batch_config cannot be combined with stream_maps or flattening_enabled ({self.name})"
             raise ConfigValidationError(error, errors=[error])
+
+
+def _within(period: BillingPeriod, day_field: str, record: Record) -> bool:
+    day = record.get(day_field)
+    return day is None or period.first_day <= day <= period.last_day
+
+
+def _read_what_belongs(part: Part, reader: RecordReader, progress: PartProgress, row: Row) -> Record | None:
+    """Read a row, or return None if it is not of the days asked for: the API is known to send such rows."""
+    record = reader.read(row)
+    if part.belongs is None or part.belongs(record):
+        return record
+    progress.outside += 1
+    return None

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import pendulum
 
@@ -57,7 +56,7 @@ class BillingPeriods(EAReportingStream):
         """All periods, newest first, asked for once a run, with all columns."""
         columns = [field.name for field in self.fields]
         reader = RecordReader(self.fields, columns, {ENROLLMENT_NUMBER.name: self.api.enrollment_number})
-        path = self.path.format(enrollment_number=quote(self.api.enrollment_number, safe=""))
+        path = self.fill(self.path)
         records = [reader.read(row) for page in self.api.pages(path, self.envelope) or () for row in page.rows]
         periods = {record[BILLING_PERIOD_ID.name]: record for record in records}
         for period_id, record in periods.items():
