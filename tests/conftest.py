@@ -94,6 +94,10 @@ class Run:
         partitions = self.state["bookmarks"][stream]["partitions"]
         return next(p for p in partitions if p["context"]["billing_period_id"] == period)
 
+    def rows_by_period(self, stream: str) -> dict[str, int]:
+        partitions = self.state["bookmarks"][stream]["partitions"]
+        return {p["context"]["billing_period_id"]: p["row_count"] for p in partitions}
+
 
 def settings(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
     return {

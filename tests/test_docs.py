@@ -85,7 +85,7 @@ def test_the_dataset_of_the_contributing_guide_works(tmp_path: Path) -> None:
     source = inspect.cleandoc(text.split("```python\n")[1].split("```")[0])
     (tmp_path / "example.py").write_text(source)
     script = (
-        "from example import ReservedInstanceCharges as D; from tap_azure_ea.tap import TapAzureEA; "
+        "from example import Credits as D; from tap_azure_ea.tap import TapAzureEA; "
         "print(D(TapAzureEA(config={'sandbox': True}), None).schema['properties']['amount']['type'])"
     )
     printed = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -69,7 +69,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 def test_the_tap_answers_through_meltano(project: Project) -> None:
     catalog = json.loads(project.meltano("invoke", "tap-azure-ea", "--discover").stdout)
-    assert len(catalog["streams"]) == 5
+    assert len(catalog["streams"]) == 9
     assert "enrollment_number" in project.meltano("invoke", "tap-azure-ea", "--about").stdout
     assert '"type":"RECORD"' in project.meltano("invoke", "tap-azure-ea", "--test").stdout
     tested = project.meltano("config", "test", "tap-azure-ea")

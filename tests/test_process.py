@@ -15,6 +15,17 @@ import pytest
 from tap_azure_ea.sandbox import Fault, Sandbox
 from tests.conftest import Message, Target, parse_line, settings, sync
 
+DATASETS = [
+    "balance_summary",
+    "billing_periods",
+    "marketplace_charges",
+    "price_sheet",
+    "reserved_instance_charges",
+    "reserved_instance_recommendations",
+    "reserved_instance_usage_details",
+    "reserved_instance_usage_summaries",
+    "usage_details",
+]
 TAP = [str(Path(sys.executable).with_name("tap-azure-ea"))]
 
 
@@ -128,24 +139,12 @@ def test_wrong_settings_are_told_line_by_line(tmp_path: Path) -> None:
 
 def test_discovery_needs_no_settings_and_lists_every_dataset() -> None:
     catalog = json.loads(run("--discover").stdout)
-    assert [stream["stream"] for stream in catalog["streams"]] == [
-        "balance_summary",
-        "billing_periods",
-        "marketplace_charges",
-        "price_sheet",
-        "usage_details",
-    ]
+    assert [stream["stream"] for stream in catalog["streams"]] == DATASETS
 
 
 def test_the_connection_test_reads_a_record_of_each_dataset(config: list[str]) -> None:
     ended = run(*config, "--test")
     assert ended.returncode == 0, ended.stderr
     streams = [message["stream"] for message in parse(ended.stdout) if message["type"] == "RECORD"]
-    assert sorted(streams) == [
-        "balance_summary",
-        "billing_periods",
-        "marketplace_charges",
-        "price_sheet",
-        "usage_details",
-    ]
+    assert sorted(streams) == DATASETS
     assert b"ERROR" not in ended.stderr

@@ -94,7 +94,7 @@ def test_size_multiplies_the_resources() -> None:
             f"{ROOT}/usagedetailsbycustomdate?startTime=2026-02-02&endTime=2026-02-01",
             "sandbox-api-key",
             400,
-            "endTime is before startTime",
+            "endtime is before starttime",
         ),
     ],
 )

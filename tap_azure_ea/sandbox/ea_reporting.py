@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
 
+from tap_azure_ea.sandbox import reservations
 from tap_azure_ea.sandbox.bill import Bill
 from tap_azure_ea.sandbox.rows import Row
 
@@ -73,14 +74,16 @@ class EAReportingAPI:
             report = {"balancesummary": "BalanceSummary", "pricesheet": "PriceSheet"}[route["report"]]
             view = f"Report Type: {report}, Report View: AccountOwner"
             return error(401, f"Report type and report view are not compatible. {view}")
-        if route["report"] == "billingperiods":
-            return Response(200, _encode([self._period(period) for period in self.bill.periods]))
         try:
+            if route["report"].startswith(("reservation", "shared", "single")):
+                return self._tagged(request, _encode(_reservations(self.bill, request, route["report"])))
             return self._report(request, route["report"], route["period"])
         except ValueError as problem:
             return error(400, f"The parameters are invalid: {problem}.")
 
     def _report(self, request: Request, report: str, period: str | None) -> Response:
+        if report == "billingperiods":
+            return Response(200, _encode([self._period(period) for period in self.bill.periods]))
         first_day, last_day = self._asked(request, report, period)
         periods = [p for p in reversed(self.bill.periods) if _overlap(self.bill.days(p), (first_day, last_day))]
         if not periods:
@@ -98,10 +101,7 @@ class EAReportingAPI:
 
     def _asked(self, request: Request, report: str, period: str | None) -> tuple[date, date]:
         if report.endswith("bycustomdate"):
-            first_day, last_day = (date.fromisoformat(request.query.get(n, "")[:10]) for n in ("starttime", "endtime"))
-            if not first_day <= last_day:
-                raise ValueError("endTime is before startTime")
-            return first_day, last_day
+            return _days(request, "starttime", "endtime")
         if period and not re.fullmatch(r"\d{4}(0[1-9]|1[0-2])", period):
             raise ValueError(f"{period} is not a billing period")
         return self.bill.days(period or self.bill.periods[0])
@@ -137,14 +137,43 @@ class EAReportingAPI:
 
 
 _PATHS = [
-    re.compile(rf"/v[123]/enrollments/(?P<enrollment>[^/]+){tail}", re.IGNORECASE)
+    re.compile(rf"/v[1234]/enrollments/(?P<enrollment>[^/]+){tail}", re.IGNORECASE)
     for tail in (
+        "/(?P<report>reservation(charges|details|summaries)|(shared|single)reservationrecommendations)",
         "/(?P<report>billingperiods)",
         "/(?P<report>balancesummary|usagedetails|marketplacecharges|pricesheet)",
         "/(?P<report>(usagedetails|marketplacecharges)bycustomdate)",
         "/billingperiods/(?P<period>[^/]+)/(?P<report>balancesummary|usagedetails|marketplacecharges|pricesheet)",
     )
 ]
+
+
+_RESERVATIONS: dict[str, Callable[[Bill, date, date], list[Row]]] = {
+    "reservationcharges": reservations.charges,
+    "reservationdetails": reservations.details,
+    "reservationsummaries": reservations.summaries,
+}
+
+
+def _days(request: Request, start: str, end: str) -> tuple[date, date]:
+    first_day, last_day = (date.fromisoformat(request.query.get(name, "")[:10]) for name in (start, end))
+    if not first_day <= last_day:
+        raise ValueError(f"{end} is before {start}")
+    return first_day, last_day
+
+
+def _reservations(bill: Bill, request: Request, report: str) -> list[Row]:
+    if report in _RESERVATIONS:
+        return _RESERVATIONS[report](bill, *_days(request, "startdate", "enddate"))
+    scope = report.removesuffix("reservationrecommendations")
+    return reservations.recommendations(bill, scope, _look_back(request))
+
+
+def _look_back(request: Request) -> int:
+    days = request.query.get("lookbackperiod", "7")
+    if days not in {"7", "30", "60"}:
+        raise ValueError(f"lookBackPeriod is {days} and not 7, 30 or 60")
+    return int(days)
 
 
 def _route(path: str) -> dict[str, Any] | None:
