@@ -51,6 +51,10 @@ class RecordReader:
         """Return a record with nothing but what the request decides."""
         return self._blank.copy()
 
+    def recognizes(self, wire_names: Collection[str]) -> bool:
+        """Say whether these names are those of this dataset's fields: most of them are."""
+        return sum(self._field(name) is not None for name in wire_names) * 2 > len(wire_names)
+
     def read(self, row: Row) -> Record:
         """Return the row as a record; what does not fit is kept and counted, never raised."""
         record = self._blank.copy()

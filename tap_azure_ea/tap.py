@@ -75,6 +75,14 @@ class TapAzureEA(Tap):
             description="Last day to read, included; today if not set.",
         ),
         th.Property(
+            "usage_format",
+            th.StringType,
+            default="json",
+            allowed_values=["json", "csv"],
+            title="Usage format",
+            description="How usage is read: json in pages, or csv in one report a period, for large enrollments.",
+        ),
+        th.Property(
             "cloud",
             th.StringType,
             default="public",

@@ -9,8 +9,8 @@ import pytest
 import requests
 import requests_mock
 
-from tap_azure_ea.api.ea_reporting import EAReportingAPI, NoDataError, listing, one_row
-from tap_azure_ea.api.http import MAX_TRIES, AzureError
+from tap_azure_ea.api.ea_reporting import EAReportingAPI, listing, one_row
+from tap_azure_ea.api.http import MAX_TRIES, AzureError, NoDataError
 
 HOST = "https://consumption.azure.com"
 PATH = "/v3/enrollments/100/billingPeriods/202601/usagedetails"
@@ -28,7 +28,7 @@ def azure() -> Any:
         yield mocker
 
 
-def rows(api: EAReportingAPI, etag: str | None = None) -> list[dict[str, Any]] | None:
+def rows(api: EAReportingAPI, etag: str | None = None) -> list[Any] | None:
     pages = api.pages(PATH, listing, etag)
     return None if pages is None else [row for page in pages for row in page.rows]
 

@@ -6,20 +6,24 @@ https://learn.microsoft.com/azure/cost-management-billing/automate/migrate-ea-re
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from itertools import count, islice
+from typing import IO, Any
 
 import requests
 
-from tap_azure_ea.api.http import Answer, AzureError, HTTPClient, RefusedError
+from tap_azure_ea.api.csv_rows import csv_rows
+from tap_azure_ea.api.http import Answer, AzureError, HTTPClient, NoDataError, RefusedError
+from tap_azure_ea.api.report import download_report
 
 Row = dict[str, Any]
 Envelope = Callable[[Any], tuple[list[Row], str | None]]
 
 MAX_READINGS = 5
+PAGE_SIZE = 1000
 
 HOSTS = {"public": "https://consumption.azure.com", "us_government": "https://consumption.azure.us"}
 
@@ -44,17 +48,13 @@ _REMEDIES = {
 _REMEDIES |= dict.fromkeys((502, 503, 504), _REMEDIES[500])
 
 
-class NoDataError(AzureError):
-    """Azure has nothing at this address now: it answers 404, and at times 400, for a period without data."""
-
-
 @dataclass(frozen=True)
 class Page:
     """Rows as Azure sent them; the page numbered 1 starts the reading anew, whatever came before."""
 
     number: int
     etag: str | None
-    rows: list[Row]
+    rows: Sequence[Mapping[str, Any]]
 
 
 class EAReportingAPI:
@@ -69,16 +69,48 @@ class EAReportingAPI:
     def pages(self, path: str, envelope: Envelope, etag: str | None = None) -> Iterator[Page] | None:
         """Return all pages of a listing, or None if it is still the version that the ETag names.
 
-        Raises ``NoDataError`` before the first page. A listing that changes while its pages are being read is read
-        again from its first page.
+        Raises ``NoDataError`` before the first page: a period without data is answered with 404, and at times 400. A
+        listing that changes while its pages are being read is read again from its first page.
         """
+        first = self._ask(path, etag)
+        return None if first is None else self._unmixed(path, envelope, first)
+
+    def report_pages(
+        self, path: str, submit_path: str, is_header: Callable[[list[str]], bool], etag: str | None = None
+    ) -> Iterator[Page] | None:
+        """Return what ``pages`` would, from a report in CSV; the listing is only asked whether it has changed.
+
+        The ETag is that of the listing before the report was submitted: where the report is newer, the next run reads
+        it again.
+        """
+        first = self._ask(path, etag)
+        if first is None:
+            return None
+        report = download_report(self._http, submit_path, self._logger)
+        return self._reported(submit_path, report, is_header, first.headers.get("ETag") or None)
+
+    def _ask(self, path: str, etag: str | None) -> Answer | None:
+        """Return the first page of a listing, or None if it is still the version that the ETag names."""
         try:
             first = self._http.get(path, {"If-None-Match": etag} if etag else {})
         except RefusedError as error:
             if error.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}:
                 raise NoDataError(*error.args) from None
             raise
-        return None if etag and first.status == HTTPStatus.NOT_MODIFIED else self._unmixed(path, envelope, first)
+        return None if etag and first.status == HTTPStatus.NOT_MODIFIED else first
+
+    def _reported(
+        self, submit_path: str, report: IO[bytes], is_header: Callable[[list[str]], bool], etag: str | None
+    ) -> Iterator[Page]:
+        rows = csv_rows(report, is_header)
+        for number in count(1):
+            try:
+                page = list(islice(rows, PAGE_SIZE))
+            except ValueError as error:
+                raise AzureError(f"The report {submit_path} is not the CSV that it should be: {error}.") from None
+            if not page and number > 1:
+                return
+            yield Page(number, etag, page)
 
     def _unmixed(self, path: str, envelope: Envelope, first: Answer) -> Iterator[Page]:
         """Yield the pages of one version; start again where a page bears another ETag than the first.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from tempfile import TemporaryFile, gettempdir
 from time import sleep
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn, TypeVar
 from urllib.parse import urljoin
 
 import msgspec
@@ -26,9 +28,11 @@ LONGEST_BACKOFF = 60
 LONGEST_WAIT = 3600
 ALIVE_INTERVAL = 60
 EXCERPT = 300
+CHUNK = 1 << 16
 
 RETRIABLE = frozenset({429, 500, 502, 503, 504})
 
+T = TypeVar("T")
 Authenticate = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
 
@@ -42,6 +46,10 @@ class RefusedError(AzureError):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class NoDataError(AzureError):
+    """Azure has nothing of what was asked for now."""
 
 
 class _Retriable(Exception):  # noqa: N818 - the reason for another try, not an error of its own
@@ -82,23 +90,36 @@ class HTTPClient:
         ``url`` may be relative, to ``base`` or else to the host. Raises ``RefusedError`` for a status that is final,
         and ``AzureError`` for a link to another host, or when the last try has failed.
         """
-        request = self._prepare(urljoin(base or self.base_url, url), headers or {})
+        request = self._prepare("GET", urljoin(base or self.base_url, url), headers or {}, self._authenticate)
+        return self._persist(request, self._answer)
+
+    def post(self, url: str) -> Answer:
+        """Return the answer to a POST without a body, as ``get`` does."""
+        request = self._prepare("POST", urljoin(self.base_url, url), {}, self._authenticate)
+        return self._persist(request, self._answer)
+
+    def download(self, url: str) -> IO[bytes]:
+        """Return what a link of any host leads to as an open temporary file; no credentials are sent there."""
+        return self._persist(self._prepare("GET", url, {}, _anonymous), self._store)
+
+    def _persist(self, request: requests.PreparedRequest, send: Callable[[requests.PreparedRequest], T]) -> T:
+        """Send, as many times as it may help."""
         failures = 0
         while True:
             try:
-                return self._send(request)
+                return send(request)
             except _Retriable as reason:
                 failures += 1
                 if failures == MAX_TRIES:
                     self._fail(request, f"{reason} ({failures} times)", reason.status)
                 self._wait(request, reason, failures)
 
-    def _prepare(self, url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
+    def _prepare(
+        self, method: str, url: str, headers: Mapping[str, str], authenticate: Authenticate
+    ) -> requests.PreparedRequest:
         headers = {"Accept": "application/json", "User-Agent": "tap-azure-ea", **headers}
         try:
-            request = self.session.prepare_request(
-                requests.Request("GET", url, headers=headers, auth=self._authenticate)
-            )
+            request = self.session.prepare_request(requests.Request(method, url, headers=headers, auth=authenticate))
         except requests.RequestException as error:
             msg = f"{self._redact(url)} is not an address that can be asked: {self._redact(str(error))}"
             raise AzureError(msg) from None
@@ -115,28 +136,48 @@ class HTTPClient:
             raise AzureError(msg)
         return self.authenticate(request)
 
-    def _send(self, request: requests.PreparedRequest) -> Answer:
+    def _answer(self, request: requests.PreparedRequest) -> Answer:
+        response = self._send(request)
+        if response.status_code == HTTPStatus.NOT_MODIFIED:
+            return Answer(response.url, response.status_code, response.headers, None)
+        return Answer(response.url, response.status_code, response.headers, self._decode(response))
+
+    def _store(self, request: requests.PreparedRequest) -> IO[bytes]:
+        response = self._send(request, stream=True)
+        file = TemporaryFile()  # noqa: SIM115 - it outlives this function
+        try:
+            with response:
+                for chunk in response.iter_content(CHUNK):
+                    file.write(chunk)
+            file.seek(0)
+        except requests.RequestException as error:
+            file.close()
+            raise self._broken(error) from None
+        except OSError as error:
+            file.close()
+            place = f"{gettempdir()} ({error.strerror})"
+            raise AzureError(f"The report cannot be stored in {place}. Set TMPDIR to where there is room.") from None
+        return file
+
+    def _send(self, request: requests.PreparedRequest, *, stream: bool = False) -> requests.Response:
         """Send once; raise ``_Retriable`` where another try may help."""
+        settings = self.session.merge_environment_settings(request.url or "", {}, stream, None, None)
         try:
             response = self.session.send(
-                request, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), allow_redirects=False, **self._environment(request)
+                request, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), allow_redirects=False, **settings
             )
         except requests.RequestException as error:
-            # Resets, time-outs and cut bodies; the address is dropped from the text, for it may hold a signature.
-            reason = f"the connection failed ({type(error).__name__}: {self._redact(str(error))})"
-            raise _Retriable(reason) from None
+            raise self._broken(error) from None
         if response.status_code in RETRIABLE:
             reason = f"{response.status_code} {response.reason}{self._words(response)}"
             raise _Retriable(reason, response.status_code, retry_after(response.headers))
-        if response.status_code == HTTPStatus.NOT_MODIFIED:
-            return Answer(response.url, response.status_code, response.headers, None)
         if not response.ok or response.is_redirect:
             self._fail(request, self._describe(response), response.status_code)
-        return Answer(response.url, response.status_code, response.headers, self._decode(response))
+        return response
 
-    def _environment(self, request: requests.PreparedRequest) -> Mapping[str, Any]:
-        """Return the proxies and certificates of the environment, which a prepared request does not take by itself."""
-        return self.session.merge_environment_settings(request.url or "", {}, None, None, None)
+    def _broken(self, error: requests.RequestException) -> _Retriable:
+        """Describe a reset, a time-out or a cut body."""
+        return _Retriable(f"the connection failed ({type(error).__name__}: {self._redact(str(error))})")
 
     def _decode(self, response: requests.Response) -> Any:
         try:
@@ -186,7 +227,15 @@ class HTTPClient:
     def _redact(self, words: str) -> str:
         for secret in self.secrets:
             words = words.replace(secret, "***")
-        return words
+        return _SIGNATURE.sub("sig=***", words)
+
+
+_SIGNATURE = re.compile(r"\bsig=[^&\s\"')]+", re.IGNORECASE)
+
+
+def _anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    # Without any authentication, requests would look for one in netrc.
+    return request
 
 
 def origin(url: str) -> tuple[str | None, str | None, int | None]:

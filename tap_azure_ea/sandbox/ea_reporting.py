@@ -5,48 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import msgspec
-
 from tap_azure_ea.sandbox import reservations
 from tap_azure_ea.sandbox.bill import Bill
+from tap_azure_ea.sandbox.messages import Request, Response, encode, error
+from tap_azure_ea.sandbox.reports import Reports
 from tap_azure_ea.sandbox.rows import Row
 
 PAGE_SIZE = 1000
-
-_encode = msgspec.json.Encoder(decimal_format="number").encode
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request as the server received it; header names are in lower case."""
-
-    method: str
-    target: str
-    headers: dict[str, str]
-
-    @property
-    def path(self) -> str:
-        """The target without its query."""
-        return urlsplit(self.target).path
-
-    @property
-    def query(self) -> dict[str, str]:
-        """The query's parameters, their names in lower case."""
-        return {name.lower(): values[-1] for name, values in parse_qs(urlsplit(self.target).query).items()}
-
-
-@dataclass(frozen=True)
-class Response:
-    """A response, as far as it is not the server's business."""
-
-    status: int
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -61,42 +31,62 @@ class EAReportingAPI:
     url: str
     api_key: str
     account_owner_key: str
+    reports: Reports
 
     def answer(self, request: Request) -> Response:
         """Answer one request, or refuse it as Azure does."""
-        key = request.headers.get("authorization", "").removeprefix("bearer ").removeprefix("Bearer ")
-        if key not in {self.api_key, self.account_owner_key}:
-            return error(401, "The API key is not found, invalid or expired.")
+        if refusal := self._refusal(request):
+            return refusal
+        if request.path.startswith("/reports/"):
+            return self.reports.status(request.path)
         route = _route(request.path)
-        if route is None or route["enrollment"] != self.bill.enrollment_number:
-            return error(404, f"No report is found at {request.path}.")
-        if route["report"] in {"balancesummary", "pricesheet"} and key == self.account_owner_key:
-            report = {"balancesummary": "BalanceSummary", "pricesheet": "PriceSheet"}[route["report"]]
-            view = f"Report Type: {report}, Report View: AccountOwner"
-            return error(401, f"Report type and report view are not compatible. {view}")
         try:
+            if route["report"] == "submit":
+                return self._submit(request)
             if route["report"].startswith(("reservation", "shared", "single")):
-                return self._tagged(request, _encode(_reservations(self.bill, request, route["report"])))
+                return self._tagged(request, encode(_reservations(self.bill, request, route["report"])))
             return self._report(request, route["report"], route["period"])
         except ValueError as problem:
             return error(400, f"The parameters are invalid: {problem}.")
 
+    def _refusal(self, request: Request) -> Response | None:
+        """Refuse a key or a path that Azure would refuse."""
+        key = request.headers.get("authorization", "").removeprefix("bearer ").removeprefix("Bearer ")
+        if key not in {self.api_key, self.account_owner_key}:
+            return error(401, "The API key is not found, invalid or expired.")
+        route = _route(request.path)
+        if not request.path.startswith("/reports/") and route.get("enrollment") != self.bill.enrollment_number:
+            return error(404, f"No report is found at {request.path}.")
+        narrow = {"balancesummary": "BalanceSummary", "pricesheet": "PriceSheet"}.get(route.get("report", ""))
+        if narrow and key == self.account_owner_key:
+            view = f"Report Type: {narrow}, Report View: AccountOwner"
+            return error(401, f"Report type and report view are not compatible. {view}")
+        return None
+
+    def _submit(self, request: Request) -> Response:
+        period = request.query.get("billingperiod")
+        first_day, last_day = self._asked(request, "usagedetails" if period else "bycustomdate", period)
+        periods = [p for p in reversed(self.bill.periods) if _overlap(self.bill.days(p), (first_day, last_day))]
+        within = (str(first_day), str(last_day))
+        rows = [row for p in periods for row in self.bill.usage(p) if within[0] <= row["date"][:10] <= within[1]]
+        return self.reports.submit(self.bill.enrollment_number, within, rows)
+
     def _report(self, request: Request, report: str, period: str | None) -> Response:
         if report == "billingperiods":
-            return Response(200, _encode([self._period(period) for period in self.bill.periods]))
+            return Response(200, encode([self._period(period) for period in self.bill.periods]))
         first_day, last_day = self._asked(request, report, period)
         periods = [p for p in reversed(self.bill.periods) if _overlap(self.bill.days(p), (first_day, last_day))]
         if not periods:
             return error(404, "No data is available for the period.")
         if report == "balancesummary":
-            return self._tagged(request, _encode(self.bill.balance(periods[0])))
+            return self._tagged(request, encode(self.bill.balance(periods[0])))
         if report == "pricesheet":
-            return self._tagged(request, _encode(self.bill.prices(periods[0])))
+            return self._tagged(request, encode(self.bill.prices(periods[0])))
         versions = " ".join(self.bill.version(p) for p in periods)
         within = (str(first_day), str(last_day))
         if report.startswith("marketplacecharges"):
             rows = [row for p in periods for row in self.bill.marketplace(p) if _overlap(_used(row), within)]
-            return self._tagged(request, _encode(rows))
+            return self._tagged(request, encode(rows))
         return self._usage_page(request, periods, within, versions)
 
     def _asked(self, request: Request, report: str, period: str | None) -> tuple[date, date]:
@@ -116,7 +106,7 @@ class EAReportingAPI:
         following = urlencode({**query, "skiptoken": start + PAGE_SIZE}, doseq=True)
         link = f"{self.url}{request.path}?{following}" if start + PAGE_SIZE < len(rows) else None
         page = {"id": etag.strip('"'), "data": rows[start : start + PAGE_SIZE], "nextLink": link}
-        return Response(200, _encode(page), {"ETag": etag})
+        return Response(200, encode(page), {"ETag": etag})
 
     def _tagged(self, request: Request, body: bytes) -> Response:
         etag = _etag(request.target, hashlib.sha256(body).hexdigest())
@@ -141,6 +131,7 @@ _PATHS = [
     for tail in (
         "/(?P<report>reservation(charges|details|summaries)|(shared|single)reservationrecommendations)",
         "/(?P<report>billingperiods)",
+        "/usagedetails/(?P<report>submit)",
         "/(?P<report>balancesummary|usagedetails|marketplacecharges|pricesheet)",
         "/(?P<report>(usagedetails|marketplacecharges)bycustomdate)",
         "/billingperiods/(?P<period>[^/]+)/(?P<report>balancesummary|usagedetails|marketplacecharges|pricesheet)",
@@ -176,11 +167,11 @@ def _look_back(request: Request) -> int:
     return int(days)
 
 
-def _route(path: str) -> dict[str, Any] | None:
+def _route(path: str) -> dict[str, Any]:
     matches: Iterator[re.Match[str]] = filter(None, (pattern.fullmatch(path) for pattern in _PATHS))
     for match in matches:
         return {"period": None, **match.groupdict(), "report": match["report"].lower()}
-    return None
+    return {}
 
 
 def _overlap(one: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
@@ -197,8 +188,3 @@ def _etag(*parts: str) -> str:
 
 def _matches(request: Request, etag: str) -> bool:
     return request.headers.get("if-none-match") in {etag, etag.strip('"')}
-
-
-def error(status: int, message: str) -> Response:
-    """Return a refusal in Azure's envelope."""
-    return Response(status, _encode({"error": {"code": str(status), "message": message}}))

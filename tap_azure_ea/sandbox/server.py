@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tap_azure_ea.sandbox.bill import Bill
-from tap_azure_ea.sandbox.ea_reporting import EAReportingAPI, Request, Response, error
+from tap_azure_ea.sandbox.ea_reporting import EAReportingAPI
 from tap_azure_ea.sandbox.faults import Fault
+from tap_azure_ea.sandbox.messages import Request, Response, error
+from tap_azure_ea.sandbox.reports import Reports
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -50,7 +52,9 @@ class Sandbox:
         self.requests: list[Request] = []
         self._server = _Server(("127.0.0.1", port), self)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self.api = EAReportingAPI(self.bill, self.url, api_key or API_KEY, ACCOUNT_OWNER_KEY)
+        # Another origin than the API's, as Azure's storage is.
+        reports = Reports(self.url, self.url.replace("127.0.0.1", "localhost"))
+        self.api = EAReportingAPI(self.bill, self.url, api_key or API_KEY, ACCOUNT_OWNER_KEY, reports)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -88,7 +92,12 @@ class Sandbox:
         fault = next((fault for fault in self.faults if fault.strikes(request.target)), Fault(times=0))
         if fault.restate:
             self.bill.restate(fault.restate)
-        response = self.api.answer(request) if fault.status is None else error(fault.status, "As the fault says")
+        if fault.status is not None:
+            response = error(fault.status, "As the fault says")
+        elif request.path.startswith("/blobs/"):
+            response = self.api.reports.blob(request)
+        else:
+            response = self.api.answer(request)
         body = response.body if fault.body is None else fault.body.encode()
         return replace(response, body=body, headers={**response.headers, **fault.headers}), fault
 
@@ -135,9 +144,9 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     server: _Server
 
-    def do_GET(self) -> None:
+    def do_GET(self, method: str = "GET") -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        response, fault = self.server.sandbox.answer(Request("GET", self.path, headers))
+        response, fault = self.server.sandbox.answer(Request(method, self.path, headers))
         if fault.reset:
             # Without lingering, closing sends RST.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -148,6 +157,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if not self.path.startswith("/sandbox/"):
+            self.do_GET("POST")
+            return
         response = self.server.sandbox.control(self.path, body)
         self._send(response, response.body)
 

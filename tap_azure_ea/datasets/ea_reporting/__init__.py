@@ -15,7 +15,8 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 
-from tap_azure_ea.api.ea_reporting import EAReportingAPI, NoDataError, Page, listing
+from tap_azure_ea.api.ea_reporting import EAReportingAPI, Page, listing
+from tap_azure_ea.api.http import NoDataError
 from tap_azure_ea.fields import Field, json_schema, text
 from tap_azure_ea.progress import PartProgress, Progress
 from tap_azure_ea.records import EXTRA, Record, RecordReader, Row
@@ -45,10 +46,11 @@ def period_rows(*fields: Field) -> tuple[Field, ...]:
 
 @dataclass(frozen=True)
 class Part:
-    """What is asked for at once and replaced as one: its name in the log, its request, and which records are its."""
+    """What is asked for at once and replaced as one: its name in the log, its requests, and which records are its."""
 
     title: str
     path: str
+    report_path: str | None = None
     belongs: Callable[[Record], bool] | None = None
 
 
@@ -56,7 +58,7 @@ class EAReportingStream(Stream):
     """A dataset that the EA Reporting API publishes for each billing period.
 
     ``path`` asks for a whole period and ``custom_date_path`` for the days of one, where the API can do that; then
-    ``day_field`` names the column that tells a row's day.
+    ``day_field`` names the column that tells a row's day. The two report paths submit the same as reports in CSV.
     """
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
@@ -65,6 +67,8 @@ class EAReportingStream(Stream):
 
     path: ClassVar[str]
     custom_date_path: ClassVar[str | None] = None
+    report_path: ClassVar[str | None] = None
+    custom_date_report_path: ClassVar[str | None] = None
     day_field: ClassVar[str | None] = None
     fields: ClassVar[tuple[Field, ...]]
     primary_keys: tuple[str, ...] = (ENROLLMENT_NUMBER.name, BILLING_PERIOD_ID.name, ROW_NUMBER.name)
@@ -134,15 +138,15 @@ class EAReportingStream(Stream):
         snapshot = Snapshot(bookmark, self._parameters(part), self._publish, self.STATE_MSG_FREQUENCY)
         place = (self.partitions or []).index({**context}) + 1
         progress = self._progress.part(f"{part.title} ({place} of {len(self.partitions or [])})", snapshot)
+        reader = RecordReader(self.fields, self.columns, context)
         try:
-            pages = self.pages(part, snapshot.etag)
+            pages = self.pages(part, reader, snapshot.etag)
         except NoDataError as error:
             progress.no_data(error)
             return
         if pages is None:
             progress.unchanged()
             return
-        reader = RecordReader(self.fields, self.columns, context)
         read = partial(_read_what_belongs, part, reader, progress)
         try:
             yield from snapshot.replace(progress.watch(pages, reader), read, reader.blank())
@@ -156,23 +160,31 @@ class EAReportingStream(Stream):
     def part(self, context: Context) -> Part:
         """Return what a partition stands for: by default a billing period, as far as it is asked for."""
         period = self.periods[context[BILLING_PERIOD_ID.name]]
-        template = self.path if period.whole or not self.custom_date_path else self.custom_date_path
-        path = self.fill(
-            template,
+        cut = self.custom_date_path and not period.whole
+        path = (cut and self.custom_date_path) or self.path
+        report_path = self.custom_date_report_path if cut else self.report_path
+        fill = partial(
+            self.fill,
             billing_period_id=period.billing_period_id,
             first_day=period.first_day,
             last_day=period.last_day,
         )
-        by_day = self.day_field if "{first_day}" in template else None
-        return Part(f"Period {period.billing_period_id}", path, partial(_within, period, by_day) if by_day else None)
+        return Part(
+            f"Period {period.billing_period_id}",
+            fill(path),
+            fill(report_path) if report_path and self.config.get("usage_format") == "csv" else None,
+            partial(_within, period, self.day_field) if self.day_field and "{first_day}" in path else None,
+        )
 
     def fill(self, template: str, **values: str) -> str:
         """Fill in a path."""
         values["enrollment_number"] = self.api.enrollment_number
         return template.format(**{name: quote(value, safe="") for name, value in values.items()})
 
-    def pages(self, part: Part, etag: str | None) -> Iterator[Page] | None:
+    def pages(self, part: Part, reader: RecordReader, etag: str | None) -> Iterator[Page] | None:
         """Ask for the pages of a part, or for None if it is still the version that the ETag names."""
+        if part.report_path:
+            return self.api.report_pages(part.path, part.report_path, reader.recognizes, etag)
         return self.api.pages(part.path, self.envelope, etag)
 
     def get_batches(
@@ -193,7 +205,7 @@ class EAReportingStream(Stream):
     def _parameters(self, part: Part) -> str:
         """What a reading depends on: the request, and the columns, for a column selected later must be filled."""
         columns = hashlib.sha256(" ".join(self.columns).encode()).hexdigest()
-        return f"{part.path} columns={columns[:8]}"
+        return f"{part.report_path or part.path} columns={columns[:8]}"
 
     def _publish(self) -> None:
         """Write STATE now: what it says must be out before the next row."""

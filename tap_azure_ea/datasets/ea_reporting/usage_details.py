@@ -17,6 +17,10 @@ class UsageDetails(EAReportingStream):
     custom_date_path = (
         "/v3/enrollments/{enrollment_number}/usagedetailsbycustomdate?startTime={first_day}&endTime={last_day}"
     )
+    report_path = "/v3/enrollments/{enrollment_number}/usagedetails/submit?billingPeriod={billing_period_id}"
+    custom_date_report_path = (
+        "/v3/enrollments/{enrollment_number}/usagedetails/submit?startTime={first_day}&endTime={last_day}"
+    )
     day_field = "date"
     fields = period_rows(
         text("service_name", "Name of the Azure service."),

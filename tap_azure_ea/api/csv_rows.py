@@ -1,0 +1,35 @@
+"""A CSV file as rows: a byte order mark, lines before the header, and line breaks in cells are Azure's custom."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import IO
+
+LONGEST_PREAMBLE = 50
+LONGEST_CELL = 2**31 - 1
+
+
+def csv_rows(file: IO[bytes], is_header: Callable[[list[str]], bool]) -> Iterator[dict[str, str]]:
+    """Yield the rows below the first line that is a header, and close the file.
+
+    Raises ``ValueError`` where there is none, and for a line that has more or fewer cells than the header or whose last
+    quote is open: such a file is cut or garbled, and no row of it can be trusted to be whole.
+    """
+    csv.field_size_limit(LONGEST_CELL)
+    with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        lines = csv.reader(text, strict=True)
+        try:
+            header = next(filter(is_header, islice(lines, LONGEST_PREAMBLE)), None)
+            if header is None:
+                raise ValueError(f"none of the first {LONGEST_PREAMBLE} lines is a header")
+            if len(set(header)) < len(header):
+                raise ValueError(f"the header names a column twice: {', '.join(header)}")
+            for cells in filter(None, lines):
+                if len(cells) != len(header):
+                    raise ValueError(f"line {lines.line_num} has {len(cells)} cells and the header {len(header)}")
+                yield dict(zip(header, cells, strict=True))
+        except csv.Error as error:
+            raise ValueError(f"line {lines.line_num} cannot be read: {error}") from None
