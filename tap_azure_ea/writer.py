@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter, SingerMessageType
-from singer_sdk.singerlib.encoding.simple import Message
+from singer_sdk.singerlib.encoding.simple import Message, StateMessage
 
 GATHERED_BYTES = 1 << 20
 
@@ -28,7 +28,9 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
 
     def serialize_message(self, message: Message) -> bytes:
         """Return the message as a line of JSON."""
-        return self._encode(message.to_dict()) + b"\n"
+        # to_dict would copy every bookmark, each time one of them changes.
+        content = {"type": "STATE", "value": message.value} if isinstance(message, StateMessage) else message.to_dict()
+        return self._encode(content) + b"\n"
 
     def write_message(self, message: Message) -> None:
         """Gather a RECORD; write any other message at once, after all that were gathered."""

@@ -12,7 +12,8 @@ class Fault:
 
     ``skip`` lets that many matching requests pass first. A ``status`` is answered with an error in Azure's envelope,
     ``headers`` are added to the answer, and ``body`` replaces its own. ``cut`` closes the connection in the middle of
-    the body, ``reset`` before any answer, and ``restate`` restates a billing period before the request is answered.
+    the body, ``reset`` before any answer, and ``hang`` answers nothing until the client gives up. ``restate`` restates
+    a billing period before the request is answered.
     """
 
     path: str = ""
@@ -23,6 +24,7 @@ class Fault:
     body: str | None = None
     cut: bool = False
     reset: bool = False
+    hang: bool = False
     restate: str | None = None
 
     def strikes(self, target: str) -> bool:

@@ -147,6 +147,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self, method: str = "GET") -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         response, fault = self.server.sandbox.answer(Request(method, self.path, headers))
+        if fault.hang:
+            self.connection.recv(1)
+            self.close_connection = True
+            return
         if fault.reset:
             # Without lingering, closing sends RST.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

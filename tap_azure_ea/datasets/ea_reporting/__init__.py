@@ -14,6 +14,7 @@ from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.singerlib import StateMessage
 
 from tap_azure_ea.api.ea_reporting import EAReportingAPI, Page, listing
 from tap_azure_ea.api.http import NoDataError
@@ -209,7 +210,7 @@ class EAReportingStream(Stream):
 
     def _publish(self) -> None:
         """Write STATE now: what it says must be out before the next row."""
-        self._tap.state_writer.write_state(self.tap_state)
+        self._tap.write_message(StateMessage(self.tap_state))
 
     def _vouch(self) -> None:
         """Let the bookmark of the period that was written last say so, and say it at once."""
