@@ -66,3 +66,19 @@ def test_a_batch_run_that_breaks_off_leaves_no_old_etag(sandbox: Sandbox, tmp_pa
 def test_what_batch_files_cannot_honour_is_refused(sandbox: Sandbox, tmp_path: Path, more: dict[str, Any]) -> None:
     with pytest.raises(ConfigValidationError, match="batch_config cannot be combined with stream_maps or flattening"):
         sync(batches(sandbox, tmp_path, **more), select={"usage_details": []})
+
+
+def test_batches_hold_tombstones_and_end_equal_to_the_sandbox(sandbox: Sandbox, tmp_path: Path) -> None:
+    table: dict[tuple[str, int], dict[str, Any]] = {}
+    state: Message = {}
+    for _ in range(4):
+        run = sync(batches(sandbox, tmp_path), state, select={"usage_details": []})
+        for message in run.messages:
+            for row in rows(message) if message["type"] == "BATCH" else []:
+                table[row["billing_period_id"], row["row_number"]] = row
+        state = run.state
+        for period in sandbox.bill.periods:
+            alive = [row for (p, _), row in sorted(table.items()) if p == period and row["_sdc_deleted_at"] is None]
+            assert [row["cost"] for row in alive] == [row["cost"] for row in sandbox.bill.usage(period)]
+        sandbox.bill.restate("202601")
+    assert any(row["_sdc_deleted_at"] for row in table.values())

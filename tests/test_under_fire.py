@@ -13,6 +13,7 @@ from typing import Any
 import pendulum
 import pytest
 
+from benchmarks.memory import peak
 from tap_azure_ea.sandbox import Fault, Sandbox, reservations
 from tests.conftest import Run, Target, parse_line, settings, sync
 
@@ -179,3 +180,12 @@ def test_two_thousand_periods_are_read(small: Sandbox) -> None:
     run = sync(settings(small), select={"price_sheet": []})
     assert [row["billing_period_id"] for row in run.records("price_sheet")] == sorted(ids, reverse=True)
     assert all(partition["row_count"] == 1 for partition in run.state["bookmarks"]["price_sheet"]["partitions"])
+
+
+@pytest.mark.parametrize("usage_format", ["json", "csv"])
+def test_memory_does_not_grow_with_the_bill(usage_format: str) -> None:
+    small_rows, small_peak = peak(1, usage_format)
+    large_rows, large_peak = peak(27, usage_format)
+    assert (small_rows, large_rows) == (1_876, 50_652)
+    assert large_peak < small_peak + 25
+    assert large_peak < 150

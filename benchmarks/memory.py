@@ -1,0 +1,74 @@
+"""Peak memory of the tap while it reads a month of usage from the sandbox: ``uv run benchmarks/memory.py --help``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tap_azure_ea.tap import TapAzureEA
+
+TODAY = "2026-03-01"
+START_DATE = "2026-02-01"
+
+
+def peak(size: int, usage_format: str) -> tuple[int, int]:
+    """Return the rows of the month and the tap's peak resident memory in MB."""
+    command = [sys.executable, "-m", "tap_azure_ea.sandbox", "--port", "0", "--today", TODAY, "--size", str(size)]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sandbox,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        assert sandbox.stdout is not None  # noqa: S101 - it was asked for
+        url = sandbox.stdout.readline().split(" at ")[1].split(",")[0]
+        with run_tap(Path(folder), url, usage_format) as tap:
+            assert tap.stdout is not None  # noqa: S101 - it was asked for
+            rows = sum(line.startswith(b'{"type":"RECORD"') for line in tap.stdout)
+            _, status, usage = os.wait4(tap.pid, 0)
+            tap.returncode = os.waitstatus_to_exitcode(status)
+        sandbox.terminate()
+    if tap.returncode:
+        raise SystemExit("the tap failed")
+    return rows, usage.ru_maxrss // 1024
+
+
+def run_tap(folder: Path, url: str, usage_format: str) -> subprocess.Popen[bytes]:
+    """Start the tap on usage alone."""
+    config: dict[str, Any] = {
+        "enrollment_number": "8675309",
+        "api_key": "sandbox-api-key",
+        "ea_reporting_url": url,
+        "usage_format": usage_format,
+        "start_date": START_DATE,
+    }
+    catalog = TapAzureEA(config=config).catalog_dict
+    for stream in catalog["streams"]:
+        for entry in stream["metadata"]:
+            entry["metadata"]["selected"] = stream["stream"] == "usage_details"
+    for name, content in (("config", config), ("catalog", catalog)):
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    return subprocess.Popen(
+        [sys.executable, "-m", "tap_azure_ea", "--config", "config.json", "--catalog", "catalog.json"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=540, help="1,880 rows each (default: 540, a million rows)")
+    parser.add_argument("--format", choices=["json", "csv"], default="csv")
+    arguments = parser.parse_args()
+    rows, megabytes = peak(arguments.size, arguments.format)
+    print(f"{arguments.format}: {rows:,} rows, {megabytes} MB at the peak")
+
+
+if __name__ == "__main__":
+    main()
