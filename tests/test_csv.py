@@ -44,6 +44,7 @@ def test_a_report_is_submitted_polled_and_downloaded_without_the_key(sandbox: Sa
     assert asked == [
         ("GET", "/v2/enrollments/8675309/billingperiods", True),
         ("GET", f"{root}/billingPeriods/202602/usagedetails", True),
+        ("GET", f"{root}/billingPeriods/202602/usagedetails?skiptoken=1000", True),
         ("POST", f"{root}/usagedetails/submit?billingPeriod=202602", True),
         ("GET", "/reports/00000001", True),
         ("GET", "/reports/00000001", True),
@@ -66,6 +67,13 @@ def test_freshness_costs_one_conditional_request(sandbox: Sandbox) -> None:
     assert second.records("usage_details") == []
     assert [request.method for request in sandbox.requests] == ["GET"] * 5
     assert ["if-none-match" in request.headers for request in sandbox.requests] == [False, True, True, True, True]
+
+
+def test_where_pages_are_tagged_one_by_one_no_etag_vouches_for_a_report(sandbox: Sandbox) -> None:
+    sandbox.faults.append(Fault("202602/usagedetails.skiptoken=1000", headers={"ETag": '"of the page"'}))
+    run = read(sandbox, **FEBRUARY)
+    assert "etag" not in run.bookmark("usage_details", "202602")
+    assert run.bookmark("usage_details", "202602")["row_count"] == len(sandbox.bill.usage("202602"))
 
 
 def test_after_restatements_the_target_holds_exactly_azures_rows(sandbox: Sandbox) -> None:

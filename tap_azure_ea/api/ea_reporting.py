@@ -81,13 +81,14 @@ class EAReportingAPI:
         """Return what ``pages`` would, from a report in CSV; the listing is only asked whether it has changed.
 
         The ETag is that of the listing before the report was submitted: where the report is newer, the next run reads
-        it again.
+        it again. Where the second page bears another, the server tags pages, and none vouches for the report.
         """
         first = self._ask(path, etag)
         if first is None:
             return None
+        etags = {page.etag for page in islice(self._linked(first, listing), 2)}
         report = download_report(self._http, submit_path, self._logger)
-        return self._reported(submit_path, report, is_header, first.headers.get("ETag") or None)
+        return self._reported(submit_path, report, is_header, etags.pop() if len(etags) == 1 else None)
 
     def _ask(self, path: str, etag: str | None) -> Answer | None:
         """Return the first page of a listing, or None if it is still the version that the ETag names."""

@@ -225,7 +225,7 @@ class HTTPClient:
         sleep(seconds)
 
     def _redact(self, words: str) -> str:
-        for secret in self.secrets:
+        for secret in filter(None, self.secrets):
             words = words.replace(secret, "***")
         return _SIGNATURE.sub("sig=***", words)
 

@@ -6,7 +6,15 @@ import logging
 from time import monotonic, sleep
 from typing import IO, Any
 
-from tap_azure_ea.api.http import Answer, AzureError, HTTPClient, NoDataError, RefusedError, retry_after
+from tap_azure_ea.api.http import (
+    LONGEST_WAIT,
+    Answer,
+    AzureError,
+    HTTPClient,
+    NoDataError,
+    RefusedError,
+    retry_after,
+)
 
 POLL_INTERVAL = 10
 LONGEST_PREPARATION = 2 * 3600
@@ -33,7 +41,7 @@ def download_report(http: HTTPClient, submit_path: str, logger: logging.Logger) 
                 raise AzureError(f"The report {submit_path} was not ready after {LONGEST_PREPARATION // 3600} hours.")
             logger.info("Waiting for the report %s (status %d)", submit_path, status)
             wait = retry_after(answer.headers)
-            sleep(POLL_INTERVAL if wait is None else wait)
+            sleep(POLL_INTERVAL if wait is None else min(wait, LONGEST_WAIT))
             answer = http.get(answer.body["reportUrl"], base=answer.url)
         if status in {FAILED, TIMED_OUT}:
             logger.warning("The report %s ended with status %d (submission %d)", submit_path, status, submission)
