@@ -86,9 +86,9 @@ class EAReportingAPI:
         first = self._ask(path, etag)
         if first is None:
             return None
-        etags = {page.etag for page in islice(self._linked(first, listing), 2)}
+        version, *others = (page.etag for page in islice(self._linked(first, listing), 2))
         report = download_report(self._http, submit_path, self._logger)
-        return self._reported(submit_path, report, is_header, etags.pop() if len(etags) == 1 else None)
+        return self._reported(submit_path, report, is_header, version if {version, None}.issuperset(others) else None)
 
     def _ask(self, path: str, etag: str | None) -> Answer | None:
         """Return the first page of a listing, or None if it is still the version that the ETag names."""
