@@ -61,7 +61,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         source, target = PROJECT / name, folder / name
         target.parent.mkdir(exist_ok=True)
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
-    with Sandbox(today=date(2026, 3, 10), first_day=date(2025, 12, 1)) as sandbox:
+    with Sandbox(today=date(2026, 3, 10), first_day=date(2025, 3, 1)) as sandbox:
         made = Project(folder, sandbox)
         made.meltano("install", "extractor", "tap-azure-ea")
         made.meltano("install", "loader", "target-duckdb")
@@ -103,7 +103,7 @@ def test_a_restated_month_ends_in_duckdb_as_exactly_the_sandboxs_rows_and_the_re
     assert_equal_to_the_bill(project)
 
     again = project.meltano("run", "demo")
-    assert "Finished usage_details: 4 unchanged; 0 rows and 0 deletions emitted" in again.stderr
+    assert "Finished usage_details: 13 unchanged; 0 rows and 0 deletions emitted" in again.stderr
     assert "Loading" not in "".join(line for line in again.stderr.splitlines() if "billing_periods" not in line)
 
     before = len(project.sandbox.bill.usage("202512"))
@@ -162,7 +162,7 @@ def test_a_restated_month_ends_in_postgresql_to_the_last_digit(project: Project,
     project.meltano("run", "tap-azure-ea", "target-postgres", **database)
     project.sandbox.bill.restate("202512")
     restated = project.meltano("run", "tap-azure-ea", "target-postgres", **database)
-    assert "Finished usage_details: 3 unchanged, 1 restated" in restated.stderr
+    assert "Finished usage_details: 12 unchanged, 1 restated" in restated.stderr
     with psycopg.connect(postgresql) as connection:
         assert connection.execute(COSTS.encode()).fetchall() == costs(project)
         assert connection.execute("select pg_typeof(cost)::text from azure.usage_details limit 1").fetchone() == (

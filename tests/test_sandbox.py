@@ -172,7 +172,17 @@ def test_it_serves_by_itself_and_is_scripted_over_http() -> None:
 def test_its_help_explains_itself() -> None:
     command = [sys.executable, "-m", "tap_azure_ea.sandbox", "--help"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    for words in ("--port", "--today", "--size", "POST /sandbox/restate/", "POST /sandbox/faults"):
+    for words in (
+        "--port",
+        "--today",
+        "--size",
+        "POST /sandbox/restate/",
+        "POST /sandbox/faults",
+        "cut",
+        "reset",
+        "hang",
+        "skip",
+    ):
         assert words in text
 
 

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from tempfile import TemporaryFile, gettempdir
 from time import sleep
@@ -16,10 +15,10 @@ from typing import IO, Any, NoReturn, TypeVar
 from urllib.parse import urljoin
 
 import msgspec
-import pendulum
 import requests
-from requests.structures import CaseInsensitiveDict
 from urllib3.util import parse_url
+
+from tap_azure_ea.api.retry_after import retry_after
 
 MAX_TRIES = 8
 CONNECT_TIMEOUT = 30
@@ -253,27 +252,3 @@ def decode(body: bytes) -> Any:
 
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the longest wait in seconds that any ``...retry-after`` header asks for; None where there is none.
-
-    Dates count from the answer's own ``Date``, so that the clock of this machine does not matter.
-    """
-    named = CaseInsensitiveDict(headers)
-    waits = (
-        _seconds(value, named.get("Date")) for name, value in headers.items() if name.lower().endswith("retry-after")
-    )
-    return max((wait for wait in waits if wait is not None), default=None)
-
-
-def _seconds(value: str, now: str | None) -> float | None:
-    try:
-        return max(float(int(value)), 0.0)
-    except ValueError:
-        pass
-    try:
-        start = parsedate_to_datetime(now) if now else pendulum.now("UTC")
-        return max((parsedate_to_datetime(value) - start).total_seconds(), 0.0)
-    except (ValueError, TypeError):
-        return None

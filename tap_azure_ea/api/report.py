@@ -13,8 +13,8 @@ from tap_azure_ea.api.http import (
     HTTPClient,
     NoDataError,
     RefusedError,
-    retry_after,
 )
+from tap_azure_ea.api.retry_after import retry_after
 
 POLL_INTERVAL = 10
 LONGEST_PREPARATION = 2 * 3600

@@ -5,9 +5,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 from datetime import date
+from inspect import cleandoc
 
 from tap_azure_ea import sandbox
 from tap_azure_ea.sandbox.server import ACCOUNT_OWNER_KEY, API_KEY, ENROLLMENT_NUMBER
+
+CONTROL = f"""\
+The API key {ACCOUNT_OWNER_KEY} is an account owner's: it may read no balances and no prices.
+
+While it runs:
+  POST /sandbox/restate/202609 restates a billing period.
+  POST /sandbox/faults says what happens next, as a JSON object such as
+    {{"path": "usagedetails", "status": 429, "headers": {{"Retry-After": "3"}}, "times": 2}}"""
 
 
 def main() -> None:
@@ -15,12 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tap_azure_ea.sandbox",
         description=sandbox.__doc__,
-        epilog=(
-            f"The API key {ACCOUNT_OWNER_KEY} is an account owner's: it may read no balances and no prices. "
-            "While it runs: POST /sandbox/restate/202609 restates a billing period; POST /sandbox/faults with a JSON "
-            'object such as {"path": "usagedetails", "status": 429, "headers": {"Retry-After": "3"}, "times": 2} says '
-            "what happens to the next matching requests."
-        ),
+        epilog=f"{CONTROL}\n\nA fault: {cleandoc(sandbox.Fault.__doc__ or '')}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=int, default=8080, help="port on 127.0.0.1 (default: 8080)")

@@ -1,0 +1,33 @@
+"""How long Azure asks to wait: the header that HTTP has for it, and those that Azure adds for each of its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+import pendulum
+from requests.structures import CaseInsensitiveDict
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the longest wait in seconds that any ``...retry-after`` header asks for; None where there is none.
+
+    Dates count from the answer's own ``Date``, so that the clock of this machine does not matter.
+    """
+    named = CaseInsensitiveDict(headers)
+    waits = (
+        _seconds(value, named.get("Date")) for name, value in headers.items() if name.lower().endswith("retry-after")
+    )
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _seconds(value: str, now: str | None) -> float | None:
+    try:
+        return max(float(int(value)), 0.0)
+    except ValueError:
+        pass
+    try:
+        start = parsedate_to_datetime(now) if now else pendulum.now("UTC")
+        return max((parsedate_to_datetime(value) - start).total_seconds(), 0.0)
+    except (ValueError, TypeError):
+        return None
