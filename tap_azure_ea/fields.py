@@ -167,15 +167,23 @@ def _json_object(value: Any) -> dict[str, Any]:
     if not isinstance(value, str):
         return _misfit(value, "a JSON object")
     try:
-        parsed = _JSON.decode(value)
+        parsed = _decode(value)
     except ValueError:
-        parsed = _JSON.decode("{" + value + "}")
+        parsed = _decode("{" + value + "}")
     return parsed if isinstance(parsed, dict) else _misfit(value, "a JSON object")
 
 
 def _json_array(value: Any) -> list[Any]:
-    parsed = _JSON.decode(value) if isinstance(value, str) else value
+    parsed = _decode(value) if isinstance(value, str) else value
     return parsed if isinstance(parsed, list) else _misfit(value, "a JSON array")
+
+
+def _decode(value: str) -> Any:
+    parsed = _JSON.decode(value)
+    if "\\u" in value:
+        # Raises for half of a surrogate pair, which no UTF-8 can hold.
+        json.dumps(parsed, ensure_ascii=False, default=str).encode()
+    return parsed
 
 
 def _no_constant(value: str) -> NoReturn:

@@ -247,6 +247,23 @@ def test_no_data_is_told_from_other_refusals(api: EAReportingAPI, azure: request
         rows(api)
 
 
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (rb"cut \ud83d", "cut \ufffd"),
+        (rb"\ude00 cut", "\ufffd cut"),
+        (rb"\ud83d\ude00 \uD83D", "\U0001f600 \ufffd"),
+        (rb"\\ud83d \ud83d", "\\ud83d \ufffd"),
+    ],
+)
+def test_half_of_a_character_does_not_cost_the_period(
+    api: EAReportingAPI, azure: requests_mock.Mocker, sent: bytes, read: str
+) -> None:
+    azure.get(PATH, content=b'[{"tags": "' + sent + b'", "cost": 1.10}]')
+    (row,) = rows(api) or []
+    assert (row["tags"], str(row["cost"])) == (read, "1.10")
+
+
 def test_numbers_keep_every_digit_and_a_byte_order_mark_is_dropped(
     api: EAReportingAPI, azure: requests_mock.Mocker
 ) -> None:

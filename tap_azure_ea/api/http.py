@@ -245,10 +245,22 @@ def origin(url: str) -> tuple[str | None, str | None, int | None]:
 
 def decode(body: bytes) -> Any:
     """Decode JSON with every digit of its numbers; raise ``ValueError`` for anything else."""
+    body = body.removeprefix(b"\xef\xbb\xbf")
     try:
-        return _DECODER.decode(body.removeprefix(b"\xef\xbb\xbf"))
+        return _DECODER.decode(body)
     except (ArithmeticError, RecursionError) as error:
         raise ValueError(type(error).__name__) from None
+    except ValueError:
+        # A text that was cut within a character leaves half of a surrogate pair, which no UTF-8 can hold.
+        mended = _SURROGATES.sub(_replace_half, body)
+        if mended == body:
+            raise
+        return _DECODER.decode(mended)
 
 
+def _replace_half(escape: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if len(escape[0]) == len(rb"\ud83d") else escape[0]
+
+
+_SURROGATES = re.compile(rb"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}", re.IGNORECASE)
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
