@@ -66,7 +66,7 @@ def test_the_cloud_decides_the_host_unless_it_is_overridden(
     config: dict[str, str], url: str, requests_mock: Any
 ) -> None:
     requests_mock.get(f"{url}/v2/enrollments/100/billingperiods", json=[])
-    sync({**VALID, **config})
+    sync({**VALID, **config}, select={"usage_details": []})
     assert [request.url for request in requests_mock.request_history] == [f"{url}/v2/enrollments/100/billingperiods"]
 
 
