@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import hypothesis
 import msgspec
 import pytest
 from jsonschema import Draft7Validator
@@ -18,6 +19,10 @@ from tap_azure_ea.writer import BufferedWriter
 
 Message = dict[str, Any]
 Record = dict[str, Any]
+
+# How long an example takes says nothing about what it proves.
+hypothesis.settings.register_profile("tap-azure-ea", deadline=None)
+hypothesis.settings.load_profile("tap-azure-ea")
 
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
 

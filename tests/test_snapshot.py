@@ -3,10 +3,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tap_azure_ea.records import Record
 from tap_azure_ea.snapshot import Snapshot
@@ -119,15 +120,19 @@ def test_an_etag_is_offered_only_for_the_parameters_it_was_given_for() -> None:
     assert Snapshot(bookmark, "2026-01-01 to 2026-01-05", lambda: None, STEP).etag is None
 
 
-@pytest.mark.parametrize("seed", range(200))
-def test_any_sequence_of_kills_and_restatements_ends_with_exactly_azures_rows(seed: int) -> None:
-    random = Random(seed)
+VERSIONS = st.lists(st.integers(1, 99), max_size=12)
+
+
+@settings(max_examples=400)
+@given(st.lists(st.tuples(VERSIONS, st.none() | VERSIONS, st.none() | st.integers(0, 12)), max_size=12), VERSIONS)
+def test_any_sequence_of_kills_and_restatements_ends_with_exactly_azures_rows(
+    runs: list[tuple[list[int], list[int] | None, int | None]], last: list[int]
+) -> None:
+    """A run reads a version, perhaps after a reading that was given up, and perhaps stops after some rows."""
     pipeline = Pipeline()
-    for step in range(random.randint(1, 12)):
-        version = [random.randint(1, 99) for _ in range(random.randint(0, 12))]
-        restarted = [pages([0] * random.randint(2, 12), '"old"')] if random.random() < 0.2 else []
-        stop_after = random.randint(0, 12) if random.random() < 0.6 else None
-        pipeline.read(*restarted, pages(version, f'"{step}"'), stop_after=stop_after)
-    pipeline.read(pages(version, '"last"'))
-    assert pipeline.live == version
-    assert pipeline.saved == {"row_count": len(version), "parameters": "whole", "etag": '"last"'}
+    for number, (version, given_up, stop_after) in enumerate(runs):
+        before = [] if given_up is None else [pages(given_up, '"given up"')]
+        pipeline.read(*before, pages(version, f'"{number}"'), stop_after=stop_after)
+    pipeline.read(pages(last, '"last"'))
+    assert pipeline.live == last
+    assert pipeline.saved == {"row_count": len(last), "parameters": "whole", "etag": '"last"'}
