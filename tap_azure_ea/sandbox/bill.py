@@ -46,6 +46,11 @@ class Bill:
         year, month = int(period[:4]), int(period[4:])
         return date(year, month, 1), date(year, month, calendar.monthrange(year, month)[1])
 
+    def periods_within(self, first_day: date, last_day: date) -> list[str]:
+        """Return the ids of the periods that have any of these days, oldest first."""
+        days = {period: self.days(period) for period in reversed(self.periods)}
+        return [period for period, (first, last) in days.items() if first <= last_day and first_day <= last]
+
     def revision(self, period: str) -> int:
         """Return how often the period has been restated since it closed."""
         _, last_day = self.days(period)
@@ -63,6 +68,16 @@ class Bill:
     def usage(self, period: str) -> list[Row]:
         """Return the usage rows of a period."""
         return self._usage(period, self.version(period), self.revision(period))
+
+    def usage_within(self, first_day: date, last_day: date) -> list[Row]:
+        """Return the usage rows of these days; those of a whole period need not be looked at one by one."""
+        rows: list[Row] = []
+        for period in self.periods_within(first_day, last_day):
+            first, last = self.days(period)
+            usage = self.usage(period)
+            whole = first_day <= first and last <= last_day
+            rows += usage if whole else [row for row in usage if str(first_day) <= row["date"][:10] <= str(last_day)]
+        return rows
 
     def marketplace(self, period: str) -> list[Row]:
         """Return the marketplace charges of a period; the first two months of the enrollment have none."""
@@ -124,8 +139,7 @@ class Bill:
     def _price_usage(self, period: str, _version: str, revision: int) -> list[Row]:
         first_day, last_day = self.days(period)
         last_day = min(last_day, self.today - timedelta(1))
-        days = [first_day + timedelta(number) for number in range((last_day - first_day).days + 1)]
-        rows = [row for day in days for row in self._usage_of_day(day)]
+        rows = [row for day in days_between(first_day, last_day) for row in self._usage_of_day(day)]
         if first_day.month == 5 and rows:  # noqa: PLR2004 - each May, as the meter of a long outage is credited
             rows.append(_refund(rows[0]))
         return _restated(rows, revision)
@@ -149,8 +163,7 @@ class Bill:
         if offer.recurring:
             charges = [(first_day, last_day, Decimal(1))]
         else:
-            days = [first_day + timedelta(number) for number in range((last_used - first_day).days + 1)]
-            charges = [(day, day, Decimal(24)) for day in days]
+            charges = [(day, day, Decimal(24)) for day in days_between(first_day, last_used)]
         if offer.recurring and first_day.month == 8:  # noqa: PLR2004 - each August, a month is refunded
             charges.append((first_day, last_day, Decimal(-1)))
         name = f"{self._id(period)}/marketplacecharges/{offer.plan}"
@@ -158,6 +171,11 @@ class Bill:
 
     def _id(self, period: str) -> str:
         return f"enrollments/{self.enrollment_number}/billingperiods/{period}"
+
+
+def days_between(first_day: date, last_day: date) -> list[date]:
+    """Return these days and all between them; none if the last is before the first."""
+    return [first_day + timedelta(number) for number in range((last_day - first_day).days + 1)]
 
 
 def _month(day: date) -> int:

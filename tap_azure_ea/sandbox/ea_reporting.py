@@ -66,28 +66,24 @@ class EAReportingAPI:
     def _submit(self, request: Request) -> Response:
         period = request.query.get("billingperiod")
         first_day, last_day = self._asked(request, "usagedetails" if period else "bycustomdate", period)
-        periods = [p for p in reversed(self.bill.periods) if _overlap(self.bill.days(p), (first_day, last_day))]
-        within = (str(first_day), str(last_day))
-        rows = [row for p in periods for row in self.bill.usage(p) if within[0] <= row["date"][:10] <= within[1]]
-        return self.reports.submit(self.bill.enrollment_number, within, rows)
+        rows = self.bill.usage_within(first_day, last_day)
+        return self.reports.submit(self.bill.enrollment_number, (str(first_day), str(last_day)), rows)
 
     def _report(self, request: Request, report: str, period: str | None) -> Response:
         if report == "billingperiods":
             return Response(200, encode([self._period(period) for period in self.bill.periods]))
-        first_day, last_day = self._asked(request, report, period)
-        periods = [p for p in reversed(self.bill.periods) if _overlap(self.bill.days(p), (first_day, last_day))]
+        days = self._asked(request, report, period)
+        periods = self.bill.periods_within(*days)
         if not periods:
             return error(404, "No data is available for the period.")
         if report == "balancesummary":
             return self._tagged(request, encode(self.bill.balance(periods[0])))
         if report == "pricesheet":
             return self._tagged(request, encode(self.bill.prices(periods[0])))
-        versions = " ".join(self.bill.version(p) for p in periods)
-        within = (str(first_day), str(last_day))
         if report.startswith("marketplacecharges"):
-            rows = [row for p in periods for row in self.bill.marketplace(p) if _overlap(_used(row), within)]
+            rows = [row for p in periods for row in self.bill.marketplace(p) if _used(row, *days)]
             return self._tagged(request, encode(rows))
-        return self._usage_page(request, periods, within, versions)
+        return self._usage_page(request, days, " ".join(map(self.bill.version, periods)))
 
     def _asked(self, request: Request, report: str, period: str | None) -> tuple[date, date]:
         if report.endswith("bycustomdate"):
@@ -96,13 +92,13 @@ class EAReportingAPI:
             raise ValueError(f"{period} is not a billing period")
         return self.bill.days(period or self.bill.periods[0])
 
-    def _usage_page(self, request: Request, periods: list[str], within: tuple[str, str], version: str) -> Response:
+    def _usage_page(self, request: Request, days: tuple[date, date], version: str) -> Response:
         start = int(request.query.get("skiptoken", 0))
         query = {name: value for name, value in parse_qs(urlsplit(request.target).query).items() if name != "skiptoken"}
         etag = _etag(request.path, urlencode(query, doseq=True), version)
         if _matches(request, etag):
             return Response(304, headers={"ETag": etag})
-        rows = [row for p in periods for row in self.bill.usage(p) if within[0] <= row["date"][:10] <= within[1]]
+        rows = self.bill.usage_within(*days)
         following = urlencode({**query, "skiptoken": start + PAGE_SIZE}, doseq=True)
         link = f"{self.url}{request.path}?{following}" if start + PAGE_SIZE < len(rows) else None
         page = {"id": etag.strip('"'), "data": rows[start : start + PAGE_SIZE], "nextLink": link}
@@ -174,12 +170,8 @@ def _route(path: str) -> dict[str, Any]:
     return {}
 
 
-def _overlap(one: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
-    return bool(one[0] <= other[1] and other[0] <= one[1])
-
-
-def _used(row: Row) -> tuple[str, str]:
-    return row["usageStartDate"][:10], row["usageEndDate"][:10]
+def _used(row: Row, first_day: date, last_day: date) -> bool:
+    return bool(row["usageStartDate"][:10] <= str(last_day) and str(first_day) <= row["usageEndDate"][:10])
 
 
 def _etag(*parts: str) -> str:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 
-from tap_azure_ea.sandbox.bill import Bill
+from tap_azure_ea.sandbox.bill import Bill, days_between
 from tap_azure_ea.sandbox.catalogue import LAKE, SHOP, Subscription, guid
 from tap_azure_ea.sandbox.rows import CURRENCY, Row
 
@@ -113,8 +113,7 @@ def _events(bill: Bill, reservation: Reservation) -> Iterator[Event]:
 
 
 def _days(bill: Bill, reservation: Reservation, first_day: date, last_day: date) -> list[date]:
-    first, last = max(first_day, _start(bill, reservation)), min(last_day, bill.today - timedelta(1))
-    return [first + timedelta(number) for number in range((last - first).days + 1)]
+    return days_between(max(first_day, _start(bill, reservation)), min(last_day, bill.today - timedelta(1)))
 
 
 def _charge(bill: Bill, reservation: Reservation, event: Event) -> Row:

@@ -148,7 +148,7 @@ class EAReportingStream(Stream):
         if pages is None:
             progress.unchanged()
             return
-        read = partial(_read_what_belongs, part, reader, progress)
+        read = partial(_read_if, part.belongs, reader, progress) if part.belongs else reader.read
         try:
             yield from snapshot.replace(progress.watch(pages, reader), read, reader.blank())
         finally:
@@ -236,10 +236,12 @@ def _within(period: BillingPeriod, day_field: str, record: Record) -> bool:
     return day is None or period.first_day <= day <= period.last_day
 
 
-def _read_what_belongs(part: Part, reader: RecordReader, progress: PartProgress, row: Row) -> Record | None:
+def _read_if(
+    belongs: Callable[[Record], bool], reader: RecordReader, progress: PartProgress, row: Row
+) -> Record | None:
     """Read a row, or return None if it is not of the days asked for: the API is known to send such rows."""
     record = reader.read(row)
-    if part.belongs is None or part.belongs(record):
+    if belongs(record):
         return record
     progress.outside += 1
     return None
