@@ -5,7 +5,8 @@ import sys
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import pytest
 import requests
@@ -166,7 +167,35 @@ def test_it_serves_by_itself_and_is_scripted_over_http() -> None:
             assert [answer.status_code for answer in answers] == [429, 200]
             assert session.post(f"{url}/sandbox/nothing", timeout=10).status_code == 404
             assert session.post(f"{url}/sandbox/faults", data=b"{", timeout=10).status_code == 400
+            certificate = Path(_printed(process.stdout)["Certificate to trust there"])
+            assert certificate.exists()
         process.terminate()
+    assert not certificate.exists(), "nothing is left behind"
+
+
+def test_it_prints_what_its_clients_need() -> None:
+    command = [sys.executable, "-m", "tap_azure_ea.sandbox", "--port", "0", "--today", "2026-03-10"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        printed = _printed(process.stdout)
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": printed["Client id"],
+            "client_secret": printed["Client secret"],
+            "scope": "https://management.azure.com/.default",
+        }
+        token_url = f"{printed['Sign-in URL']}/{printed['Tenant id']}/oauth2/v2.0/token"
+        answer = requests.post(token_url, form, verify=printed["Certificate to trust there"], timeout=10)
+        assert answer.json()["access_token"].startswith("sandbox-token-")
+        assert printed["Access token"] == Sandbox.access_token
+        assert len(printed["Subscription ids"].split(", ")) == 6
+        process.terminate()
+
+
+def _printed(lines: IO[str]) -> dict[str, str]:
+    """Read the lines that follow the first."""
+    return dict(lines.readline().rstrip("\n").split(": ", 1) for _ in range(7))
 
 
 def test_its_help_explains_itself() -> None:
@@ -182,6 +211,9 @@ def test_its_help_explains_itself() -> None:
         "reset",
         "hang",
         "skip",
+        "sign in",
+        "certificate",
+        "rate%20card",
     ):
         assert words in text
 

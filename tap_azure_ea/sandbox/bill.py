@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 from random import Random
 
-from tap_azure_ea.sandbox.catalogue import METERS, OFFERS, WORKLOADS, Offer, Season
+from tap_azure_ea.sandbox.catalogue import OFFERS, PRODUCTS, SUBSCRIPTIONS, WORKLOADS, Offer, Season, guid
 from tap_azure_ea.sandbox.rows import CURRENCY, FIRST_PRODUCT, Row, charge_row, price_row, usage_row
 
 ZERO = Decimal(0)
@@ -22,7 +22,8 @@ class Bill:
     """What an enrollment owes as of ``today``; ``size`` multiplies the resources.
 
     Usage is there up to the day before ``today``. A closed period is restated on the 4th day of the next month (late
-    usage arrives) and on its 21st (a price is corrected), and whenever ``restate`` is called.
+    usage arrives) and on its 21st (a price is corrected), and whenever ``restate`` is called. ``restatements`` counts
+    those by period, by reported day (such as 2026-03-07) and of the ``rate card``.
     """
 
     enrollment_number: str
@@ -34,6 +35,8 @@ class Bill:
     def __post_init__(self) -> None:
         self._usage = lru_cache(maxsize=6)(self._price_usage)
         self._totals = lru_cache(maxsize=None)(self._add_up)
+        # Two years, day by day, as long as that is small.
+        self._day = lru_cache(maxsize=max(2, 800 // self.size))(self._usage_of_day)
 
     @property
     def periods(self) -> list[str]:
@@ -57,9 +60,13 @@ class Bill:
         age = (self.today - last_day).days
         return (age >= FIRST_CORRECTION) + (age >= SECOND_CORRECTION) + self.restatements.get(period, 0)
 
-    def restate(self, period: str) -> None:
-        """Restate a period once more: the first time rows are added, the second time priced anew, then taken away."""
-        self.restatements[period] = self.restatements.get(period, 0) + 1
+    def restate(self, part: str) -> None:
+        """Restate a period, a reported day or the rate card once more.
+
+        A period is given more rows the first time, is priced anew the second time, and loses rows from then on. A
+        reported day is given more rows the first time and loses rows from then on. In the rate card a price changes.
+        """
+        self.restatements[part] = self.restatements.get(part, 0) + 1
 
     def version(self, period: str) -> str:
         """Return what changes whenever the period's rows do."""
@@ -79,6 +86,14 @@ class Bill:
             rows += usage if whole else [row for row in usage if str(first_day) <= row["date"][:10] <= str(last_day)]
         return rows
 
+    def usage_of_day(self, day: date) -> list[Row]:
+        """Return what was used on a day, before any restatement."""
+        return self._day(day) if self.first_day <= day < self.today else []
+
+    def costs(self, period: str) -> dict[str, Decimal]:
+        """Return what the usage of each subscription cost in a period, by its GUID."""
+        return self._totals(period, self.version(period))[3]
+
     def marketplace(self, period: str) -> list[Row]:
         """Return the marketplace charges of a period; the first two months of the enrollment have none."""
         if _month(self.days(period)[0]) < _month(self.first_day) + 2:
@@ -88,8 +103,8 @@ class Bill:
     def prices(self, period: str) -> list[Row]:
         """Return the price sheet of a period."""
         return [
-            price_row(f"{self._id(period)}/products/{number}/pricesheets", period, meter)
-            for number, meter in enumerate(METERS, start=FIRST_PRODUCT)
+            price_row(f"{self._id(period)}/products/{number}/pricesheets", period, *product)
+            for number, product in enumerate(PRODUCTS, start=FIRST_PRODUCT)
         ]
 
     def balance(self, period: str) -> Row:
@@ -103,7 +118,7 @@ class Bill:
         return balance
 
     def _balance(self, period: str, beginning: Decimal) -> Row:
-        committed, separate, marketplace = self._totals(period, self.version(period))
+        committed, separate, marketplace, _ = self._totals(period, self.version(period))
         month = int(period[4:])
         purchases = {1: {"Azure Prepayment": Decimal(320000)}, 9: {"Azure Prepayment top-up": Decimal(45000)}}.get(
             month, {}
@@ -130,11 +145,13 @@ class Bill:
             "adjustmentDetails": [{"name": name, "value": value} for name, value in adjustments.items()],
         }
 
-    def _add_up(self, period: str, _version: str) -> tuple[Decimal, Decimal, Decimal]:
-        usage = self.usage(period)
+    def _add_up(self, period: str, _version: str) -> tuple[Decimal, Decimal, Decimal, dict[str, Decimal]]:
+        usage, costs = self.usage(period), {guid(subscription.name): ZERO for subscription in SUBSCRIPTIONS}
+        for row in usage:
+            costs[row["subscriptionGuid"]] += row["cost"]
         separate = sum((row["cost"] for row in usage if row["chargesBilledSeparately"]), ZERO)
         marketplace = sum((row["extendedCost"] for row in self.marketplace(period)), ZERO)
-        return sum((row["cost"] for row in usage), ZERO) - separate, separate, marketplace
+        return sum(costs.values(), ZERO) - separate, separate, marketplace, costs
 
     def _price_usage(self, period: str, _version: str, revision: int) -> list[Row]:
         first_day, last_day = self.days(period)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from uuid import NAMESPACE_URL, uuid5
 
 
+@lru_cache(maxsize=4096)
 def guid(name: str) -> str:
     """Return the same GUID for the same name, always."""
     return str(uuid5(NAMESPACE_URL, f"tap-azure-ea/sandbox/{name}"))
@@ -61,6 +63,14 @@ class Meter:
     tier: str
     part_number: str
     billed_separately: bool = False
+
+
+@dataclass(frozen=True)
+class Region:
+    """What meters call a region, and how its list prices compare with West Europe's."""
+
+    name: str
+    factor: Decimal
 
 
 @dataclass(frozen=True)
@@ -149,6 +159,17 @@ SUPPORT = Meter(
 
 METERS = (D4, E8, B2, DISK, BLOB, BLOB_WRITES, SQL, APP, SPARK, EGRESS, GATEWAY, LOGS, SUPPORT)
 
+REGIONS = {
+    "westeurope": Region("EU West", Decimal("1.00")),
+    "eastus2": Region("US East 2", Decimal("0.88")),
+    "germanywestcentral": Region("DE West Central", Decimal("1.04")),
+    "northeurope": Region("EU North", Decimal("0.96")),
+    "swedencentral": Region("SE Central", Decimal("0.93")),
+    "uksouth": Region("UK South", Decimal("1.02")),
+    "southeastasia": Region("AP Southeast", Decimal("1.05")),
+    "australiaeast": Region("AU East", Decimal("1.11")),
+}
+
 _RETAIL, _OFFICE, _CLOSING = Season.RETAIL, Season.OFFICE, Season.CLOSING
 _D4_INFO = '{"ImageType":"Canonical","ServiceType":"Standard_D4s_v5","VCPUs":4,"UsageType":"ComputeHR"}'
 _E8_INFO = '{"ImageType":"Canonical","ServiceType":"Standard_E8s_v5","VCPUs":8,"UsageType":"ComputeHR"}'
@@ -183,6 +204,14 @@ WORKLOADS = (
     ),
     Workload("backup", BLOB, OFFICE_IT, "germanywestcentral", 700, 1, 0.02),
 )
+
+# Each meter in each region where it is used: the lines of the price sheet.
+PRODUCTS = sorted(dict.fromkeys((w.meter, w.region) for w in WORKLOADS), key=lambda product: METERS.index(product[0]))
+
+
+def meter_id(meter: Meter, region: str) -> str:
+    """Return the id of a meter, which it has in one region only."""
+    return guid(f"{meter.part_number} {region}")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ class Fault:
     ``skip`` lets that many matching requests pass first. A ``status`` is answered with an error in Azure's envelope,
     ``headers`` are added to the answer, and ``body`` replaces its own. ``cut`` closes the connection in the middle of
     the body, ``reset`` before any answer, and ``hang`` answers nothing until the client gives up. ``restate`` restates
-    a billing period before the request is answered.
+    a billing period, a reported day or the ``rate card`` before the request is answered.
     """
 
     path: str = ""

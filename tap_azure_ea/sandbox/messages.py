@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import msgspec
 
@@ -17,6 +17,7 @@ class Request:
     method: str
     target: str
     headers: dict[str, str]
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -28,6 +29,16 @@ class Request:
         """The query's parameters, their names in lower case."""
         return {name.lower(): values[-1] for name, values in parse_qs(urlsplit(self.target).query).items()}
 
+    @property
+    def form(self) -> dict[str, str]:
+        """The body's parameters, if it is a form."""
+        return {name: values[-1] for name, values in parse_qs(self.body.decode(errors="replace")).items()}
+
+    def with_parameter(self, name: str, value: str) -> str:
+        """Return the target with one parameter more, or with another value of it."""
+        query = {**dict(parse_qsl(urlsplit(self.target).query)), name: value}
+        return f"{self.path}?{urlencode(query, safe='$')}"
+
 
 @dataclass(frozen=True)
 class Response:
@@ -38,6 +49,6 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def error(status: int, message: str) -> Response:
-    """Return a refusal in Azure's envelope."""
-    return Response(status, encode({"error": {"code": str(status), "message": message}}))
+def error(status: int, message: str, code: str | None = None) -> Response:
+    """Return a refusal in Azure's envelope; its code is the status where Azure has no better word."""
+    return Response(status, encode({"error": {"code": code or str(status), "message": message}}))

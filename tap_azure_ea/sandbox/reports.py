@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
-from tap_azure_ea.sandbox.messages import Request, Response, encode, error
+from tap_azure_ea.sandbox.blobs import Blobs
+from tap_azure_ea.sandbox.messages import Response, encode, error
 from tap_azure_ea.sandbox.rows import Row
 
-SIGNATURE = "sv=2024-08-04&sr=b&sig=SandboxSignature%3D"
 COLUMNS = [
     "AccountId",
     "AccountName",
@@ -58,10 +58,10 @@ COLUMNS = [
 
 @dataclass
 class Reports:
-    """Keeps what was submitted; ``blob_url`` is where blobs are, which is not where the API is."""
+    """Keeps what was submitted; ``url`` is where it is asked about."""
 
     url: str
-    blob_url: str
+    blobs: Blobs
     _reports: dict[str, tuple[Iterator[int], dict[str, object], list[Row]]] = field(default_factory=dict)
 
     def submit(self, enrollment_number: str, days: tuple[str, str], rows: list[Row]) -> Response:
@@ -90,16 +90,8 @@ class Reports:
             return Response(200, encode({**status, "status": 2}))
         if not rows:
             return Response(200, encode({**status, "status": 5}))
-        blob = f"{self.blob_url}/blobs/{number}.csv?{SIGNATURE}"
-        return Response(200, encode({**status, "status": 3, "blobPath": blob}))
-
-    def blob(self, request: Request) -> Response:
-        """Serve a blob to who has the signature and, as Azure's storage does, to nobody who sends a token."""
-        number = request.path.rpartition("/")[2].removesuffix(".csv")
-        if "authorization" in request.headers or SIGNATURE not in request.target or number not in self._reports:
-            return error(403, "Server failed to authenticate the request.")
-        _, _, rows = self._reports[number]
-        return Response(200, _csv(rows), {"Content-Type": "application/octet-stream"})
+        link = self.blobs.link(f"{number}.csv", "application/octet-stream", lambda: _csv(rows))
+        return Response(200, encode({**status, "status": 3, "blobPath": link}))
 
 
 def _csv(rows: list[Row]) -> bytes:

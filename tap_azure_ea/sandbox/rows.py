@@ -6,24 +6,20 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from tap_azure_ea.sandbox.catalogue import METERS, Meter, Offer, Workload, guid
+from tap_azure_ea.sandbox.catalogue import PRODUCTS, REGIONS, Meter, Offer, Workload, guid, meter_id
 
 Row = dict[str, Any]
 
 CURRENCY = "USD"
 FIRST_PRODUCT = 340
 
-_LOCATIONS = {
-    "eastus2": "US East 2",
-    "germanywestcentral": "DE West Central",
-    "northeurope": "EU North",
-    "westeurope": "EU West",
-}
+_PRODUCT_IDS = {meter_id(*product): number for number, product in enumerate(PRODUCTS, start=FIRST_PRODUCT)}
 
 
 def usage_row(workload: Workload, number: int, day: date, quantity: Decimal) -> Row:
     """Return what one resource used on one day, as the usage API sends it."""
     meter, subscription = workload.meter, workload.subscription
+    meter_guid, location = meter_id(meter, workload.region), REGIONS[workload.region].name
     subscription_guid = guid(subscription.name)
     group = f"rg-{workload.name}-{subscription.environment}"
     provider = f"{meter.provider}/{meter.resource_type.split('/')[0]}"
@@ -31,14 +27,14 @@ def usage_row(workload: Workload, number: int, day: date, quantity: Decimal) -> 
     return {
         "serviceName": meter.service,
         "serviceTier": meter.tier,
-        "location": _LOCATIONS[workload.region],
+        "location": location,
         "chargesBilledSeparately": meter.billed_separately,
         "partNumber": meter.part_number,
-        "resourceGuid": guid(meter.part_number),
+        "resourceGuid": meter_guid,
         "offerId": subscription.offer,
         "cost": quantity * meter.rate,
         "accountId": subscription.department.account_id,
-        "productId": FIRST_PRODUCT + METERS.index(meter),
+        "productId": _PRODUCT_IDS[meter_guid],
         "resourceLocationId": sum(workload.region.encode()) % 90,
         "consumedServiceId": sum(meter.provider.encode()) % 90,
         "departmentId": subscription.department.id,
@@ -49,11 +45,11 @@ def usage_row(workload: Workload, number: int, day: date, quantity: Decimal) -> 
         "subscriptionGuid": subscription_guid,
         "subscriptionName": subscription.name,
         "date": f"{day}T00:00:00",
-        "product": f"{meter.category} - {meter.sub_category} - {meter.name} - {_LOCATIONS[workload.region]}",
-        "meterId": guid(meter.part_number),
+        "product": f"{meter.category} - {meter.sub_category} - {meter.name} - {location}",
+        "meterId": meter_guid,
         "meterCategory": meter.category,
         "meterSubCategory": meter.sub_category,
-        "meterRegion": _LOCATIONS[workload.region],
+        "meterRegion": location,
         "meterName": meter.name,
         "consumedQuantity": quantity,
         "resourceRate": meter.rate,
@@ -104,13 +100,13 @@ def charge_row(charge_id: str, offer: Offer, start: date, end: date, quantity: D
     }
 
 
-def price_row(price_id: str, period: str, meter: Meter) -> Row:
-    """Return the price of a meter, as the price sheet API sends it."""
+def price_row(price_id: str, period: str, meter: Meter, region: str) -> Row:
+    """Return the price of a meter in a region, as the price sheet API sends it."""
     return {
         "offerId": "MS-AZR-0017P",
         "id": price_id,
         "billingPeriodId": period,
-        "meterId": guid(meter.part_number),
+        "meterId": meter_id(meter, region),
         "meterName": f"{meter.category} - {meter.sub_category} - {meter.name}",
         "unitOfMeasure": _block(meter),
         "includedQuantity": 0,

@@ -1,23 +1,31 @@
-"""The sandbox's HTTP server."""
+"""The sandbox itself: one enrollment, served on loopback."""
 
 from __future__ import annotations
 
-import socket
-import struct
-import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date, datetime, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import msgspec
 
+from tap_azure_ea.sandbox import resource_manager, sign_in
 from tap_azure_ea.sandbox.bill import Bill
+from tap_azure_ea.sandbox.blobs import Blobs
+from tap_azure_ea.sandbox.catalogue import SUBSCRIPTIONS, guid
+from tap_azure_ea.sandbox.certificate import server_context
 from tap_azure_ea.sandbox.ea_reporting import EAReportingAPI
 from tap_azure_ea.sandbox.faults import Fault
+from tap_azure_ea.sandbox.listener import Listener
 from tap_azure_ea.sandbox.messages import Request, Response, error
 from tap_azure_ea.sandbox.reports import Reports
+from tap_azure_ea.sandbox.resource_manager import ResourceManager
+from tap_azure_ea.sandbox.sign_in import SignIn
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -28,12 +36,17 @@ ACCOUNT_OWNER_KEY = "sandbox-account-owner-key"
 
 
 class Sandbox:
-    """Serves an invented enrollment on loopback, in a thread, until it is closed.
+    """Serves an invented enrollment on loopback, in threads, until it is closed.
 
-    ``bill`` is what it serves, ``faults`` what it does next, and ``requests`` what it was asked. From outside,
-    ``POST /sandbox/restate/{yyyyMM}`` restates a period and ``POST /sandbox/faults`` queues a fault, a JSON object of
-    the arguments of ``Fault``.
+    ``bill`` is what it serves, ``faults`` what it does next, ``forbidden`` the subscriptions that it shows to nobody
+    (add their ids), and ``requests`` what it was asked. From outside, ``POST /sandbox/restate/{yyyyMM}`` restates a
+    period and ``POST /sandbox/faults`` queues a fault, a JSON object of the arguments of ``Fault``.
     """
+
+    tenant_id = sign_in.TENANT_ID
+    client_id = sign_in.CLIENT_ID
+    client_secret = sign_in.CLIENT_SECRET
+    access_token = sign_in.ACCESS_TOKEN
 
     def __init__(  # noqa: PLR0913 - each has its default
         self,
@@ -49,14 +62,17 @@ class Sandbox:
         first_day = first_day or date(today.year - 1, 1, 1)
         self.bill = Bill(enrollment_number or ENROLLMENT_NUMBER, today, first_day, size)
         self.faults: list[Fault] = []
+        self.forbidden: set[str] = set()
         self.requests: list[Request] = []
-        self._server = _Server(("127.0.0.1", port), self)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        # Another origin than the API's, as Azure's storage is.
-        reports = Reports(self.url, self.url.replace("127.0.0.1", "localhost"))
+        self._listener = Listener(self.answer, port)
+        self.url = f"http://127.0.0.1:{self._listener.port}"
+        self._blobs = Blobs(f"http://localhost:{self._listener.port}")
+        reports = Reports(self.url, self._blobs)
         self.api = EAReportingAPI(self.bill, self.url, api_key or API_KEY, ACCOUNT_OWNER_KEY, reports)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
+        self._sign_in = SignIn(self.bill)
+        self._manager = ResourceManager(self.bill, self.url, self._blobs, self._sign_in, self.forbidden)
+        self._open = ExitStack()
+        self._open.enter_context(self._listener)
 
     @property
     def enrollment_number(self) -> str:
@@ -68,15 +84,37 @@ class Sandbox:
         """The key that opens all of it."""
         return self.api.api_key
 
+    @property
+    def subscription_ids(self) -> list[str]:
+        """The enrollment's subscriptions."""
+        return [guid(subscription.name) for subscription in SUBSCRIPTIONS]
+
+    @cached_property
+    def login_url(self) -> str:
+        """Where to sign in; nothing listens there before it is asked for."""
+        return f"https://localhost:{self._tls[0].port}"
+
+    @property
+    def certificate(self) -> str:
+        """The file that clients of ``login_url`` shall trust, until the sandbox is closed."""
+        return str(self._tls[1])
+
+    @cached_property
+    def _tls(self) -> tuple[Listener, Path]:
+        context, certificate = server_context(Path(self._open.enter_context(TemporaryDirectory())))
+        return self._open.enter_context(Listener(self.answer, tls=context)), certificate
+
+    def expire_tokens(self) -> None:
+        """Refuse every token that was issued so far, and ``access_token``."""
+        self._sign_in.expire()
+
     def close(self) -> None:
         """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._open.close()
 
     def wait(self) -> None:
         """Serve until the process is interrupted."""
-        self._thread.join()
+        self._listener.wait()
 
     def __enter__(self) -> Self:
         return self
@@ -88,93 +126,34 @@ class Sandbox:
 
     def answer(self, request: Request) -> tuple[Response, Fault]:
         """Answer a request as Azure would, or as the first fault that strikes says."""
+        if request.method == "POST" and request.path.startswith("/sandbox/"):
+            return self._controlled(request), Fault(times=0)
         self.requests.append(request)
         fault = next((fault for fault in self.faults if fault.strikes(request.target)), Fault(times=0))
         if fault.restate:
             self.bill.restate(fault.restate)
-        if fault.status is not None:
-            response = error(fault.status, "As the fault says")
-        elif request.path.startswith("/blobs/"):
-            response = self.api.reports.blob(request)
-        else:
-            response = self.api.answer(request)
+        response = self._served(request) if fault.status is None else error(fault.status, "As the fault says")
         body = response.body if fault.body is None else fault.body.encode()
         return replace(response, body=body, headers={**response.headers, **fault.headers}), fault
 
-    def control(self, path: str, body: bytes) -> Response:
+    def _served(self, request: Request) -> Response:
+        if request.path.startswith("/blobs/"):
+            return self._blobs.answer(request)
+        if sign_in.PATH.fullmatch(request.path):
+            return self._sign_in.answer(request)
+        if resource_manager.PATH.fullmatch(request.path):
+            return self._manager.answer(request)
+        return self.api.answer(request)
+
+    def _controlled(self, request: Request) -> Response:
         """Carry out what is asked of the sandbox itself."""
-        if path.startswith("/sandbox/restate/"):
-            self.bill.restate(path.rpartition("/")[2])
+        if request.path.startswith("/sandbox/restate/"):
+            self.bill.restate(unquote(request.path.rpartition("/")[2]))
             return Response(204)
-        if path == "/sandbox/faults":
+        if request.path == "/sandbox/faults":
             try:
-                self.faults.append(msgspec.json.decode(body, type=Fault))
+                self.faults.append(msgspec.json.decode(request.body, type=Fault))
             except msgspec.DecodeError as error:
                 return Response(400, str(error).encode())
             return Response(204)
         return Response(404)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, address: tuple[str, int], sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        self._open: set[socket.socket] = set()
-        super().__init__(address, _Handler)
-
-    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        self._open.add(request)  # type: ignore[arg-type]  # TCP servers are given sockets
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def server_close(self) -> None:
-        """Close the connections that clients keep open too."""
-        super().server_close()
-        for connection in list(self._open):
-            self.shutdown_request(connection)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-    server: _Server
-
-    def do_GET(self, method: str = "GET") -> None:
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        response, fault = self.server.sandbox.answer(Request(method, self.path, headers))
-        if fault.hang:
-            self.connection.recv(1)
-            self.close_connection = True
-            return
-        if fault.reset:
-            # Without lingering, closing sends RST.
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close_connection = True
-            return
-        self._send(response, response.body[: len(response.body) // 2] if fault.cut else response.body)
-        self.close_connection |= fault.cut
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if not self.path.startswith("/sandbox/"):
-            self.do_GET("POST")
-            return
-        response = self.server.sandbox.control(self.path, body)
-        self._send(response, response.body)
-
-    def _send(self, response: Response, body: bytes) -> None:
-        self.send_response(response.status)
-        for name, value in {"Content-Type": "application/json", **response.headers}.items():
-            self.send_header(name, value)
-        if response.status not in {204, 304}:
-            self.send_header("Content-Length", str(len(response.body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Say nothing: the tap's log is the one to read."""
