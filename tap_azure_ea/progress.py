@@ -1,4 +1,4 @@
-"""What a run tells the person who watches it: a line for each period, signs of life, and a line for each dataset."""
+"""What a run tells the person who watches it: a line for each part, signs of life, and a line for each dataset."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALIVE_INTERVAL = 30
 
 @dataclass
 class Progress:
-    """Counts what the periods of one dataset came to."""
+    """Counts what the parts of one dataset came to; ``told`` is when it last said something."""
 
     dataset: str
     logger: logging.Logger
@@ -24,9 +24,12 @@ class Progress:
     rows: int = 0
     deleted: int = 0
 
-    def part(self, place: str, snapshot: Snapshot) -> PartProgress:
-        """Start to tell of one part: a billing period, as a rule."""
-        return PartProgress(self, place, snapshot)
+    def __post_init__(self) -> None:
+        self.told = monotonic()
+
+    def part(self, place: str, snapshot: Snapshot, *, quiet: bool = False) -> PartProgress:
+        """Start to tell of one part: a billing period, as a rule; a quiet one is one of very many."""
+        return PartProgress(self, place, snapshot, logging.DEBUG if quiet else logging.INFO)
 
     def close(self) -> None:
         """Tell what it all came to."""
@@ -47,30 +50,31 @@ class PartProgress:
     progress: Progress
     place: str
     snapshot: Snapshot
+    level: int
     outside: int = 0
 
     def watch(self, pages: Iterable[Page], reader: RecordReader) -> Iterator[Page]:
         """Pass the pages on, and show a sign of life when they take long."""
-        told = monotonic()
         for page in pages:
             if page.number == 1:
                 self.outside = 0
                 reader.forget()
-            if monotonic() - told > ALIVE_INTERVAL:
-                told = monotonic()
-                self._info("%s so far", _rows(self.snapshot.row_count))
+            if monotonic() - self.progress.told > ALIVE_INTERVAL:
+                # Of one of very many parts it is the sum that tells.
+                before = self.progress.rows if self.level < logging.INFO else 0
+                self._tell(logging.INFO, "%s so far", _rows(before + self.snapshot.row_count))
             yield page
 
     def no_data(self, error: Exception) -> None:
-        """Tell that Azure has nothing to say of the period; what is known of it stays."""
+        """Tell that Azure has nothing to say of the part; what is known of it stays."""
         self.progress.outcomes["without data"] += 1
         stay = f"; {_rows(self.snapshot.rows_before)} of an earlier run stay" if self.snapshot.rows_before else ""
-        self.progress.logger.warning("%s: no data%s. %s", self.place, stay, error)
+        self._tell(logging.WARNING, "no data%s. %s", stay, error)
 
     def unchanged(self) -> None:
-        """Tell that the period is still the version that was read before."""
+        """Tell that the part is still the version that was read before."""
         self.progress.outcomes["unchanged"] += 1
-        self._info("unchanged, %s", _rows(self.snapshot.rows_before or 0))
+        self._tell(self.level, "unchanged, %s", _rows(self.snapshot.rows_before or 0))
 
     def read(self, reader: RecordReader) -> None:
         """Tell how many rows were read, how many there were before, and what did not fit."""
@@ -80,21 +84,23 @@ class PartProgress:
         self.progress.rows += after
         self.progress.deleted += deleted
         if before is None:
-            self._info("%s", _rows(after))
+            self._tell(self.level, "%s", _rows(after))
         else:
-            self._info("%s, %s before, %s now, %s deleted", outcome, _rows(before), f"{after:,}", f"{deleted:,}")
+            counts = _rows(before), f"{after:,}", f"{deleted:,}"
+            self._tell(self.level, "%s, %s before, %s now, %s deleted", outcome, *counts)
         if reader.misfits:
-            counts = ", ".join(f"{name} ({count})" for name, count in reader.misfits.items())
-            self.progress.logger.warning(
-                "%s: values that did not fit their column are null there and kept in extra: %s", self.place, counts
-            )
+            counted = ", ".join(f"{name} ({count})" for name, count in reader.misfits.items())
+            message = "values that did not fit their column are null there and kept in extra: %s"
+            self._tell(logging.WARNING, message, counted)
         if self.outside:
-            self.progress.logger.warning("%s: left out %d rows outside the days asked for", self.place, self.outside)
+            self._tell(logging.WARNING, "left out %d rows outside the days asked for", self.outside)
         if reader.unknown:
-            self._info("fields without a column are kept in extra: %s", ", ".join(sorted(reader.unknown)))
+            self._tell(self.level, "fields without a column are kept in extra: %s", ", ".join(sorted(reader.unknown)))
 
-    def _info(self, message: str, *args: object) -> None:
-        self.progress.logger.info("%s: " + message, self.place, *args)  # noqa: G003 - the message is a literal
+    def _tell(self, level: int, message: str, *args: object) -> None:
+        if self.progress.logger.isEnabledFor(level):
+            self.progress.told = monotonic()
+        self.progress.logger.log(level, "%s: " + message, self.place, *args)  # noqa: G003 - the message is a literal
 
 
 def _rows(count: int) -> str:

@@ -22,6 +22,7 @@ from tap_azure_ea.records import Record, Row
 
 ROW_NUMBER = own(integer("row_number", "Number of the row within the period, 1 to n in the order received."))
 ETAG = own(text("etag", "Version of the period, as Azure tagged the answer that held the row."))
+SNAPSHOT_AT = own(timestamp("snapshot_at", "When the set that holds the row was read."))
 DELETED_AT = own(
     timestamp("_sdc_deleted_at", "When the row was found to be no longer part of the period; null while it is.")
 )
@@ -79,10 +80,10 @@ class Snapshot:
         """Yield the numbered records of the pages, then a tombstone for each number that only earlier readings had.
 
         ``read`` makes a record of a row, or None of one that does not belong here. Once all that is yielded is written,
-        the caller must ``vouch``. Rows without a ``row_number`` column are not numbered:
-        their key alone tells them apart, so there is at most one.
+        the caller must ``vouch``. Rows without a ``row_number`` column are not numbered: there is at most one, or, if
+        they have no ``_sdc_deleted_at`` either, they have a key of their own and none is taken away.
         """
-        numbered = ROW_NUMBER.name in blank
+        numbered, keyed = ROW_NUMBER.name in blank, DELETED_AT.name not in blank
         highest = announced = max(self.bookmark.get("written_up_to", 0), self.bookmark.get("row_count", 0))
         self._withdraw()
         for page in pages:
@@ -91,7 +92,7 @@ class Snapshot:
                 if record is None:
                     continue
                 self.row_count += 1
-                if self.row_count > announced:
+                if self.row_count > announced and not keyed:
                     announced += self.step if numbered else 1
                     self.bookmark["written_up_to"] = announced
                     self.publish()
@@ -101,10 +102,10 @@ class Snapshot:
                     record[ETAG.name] = page.etag
                 yield record
             highest = max(highest, self.row_count)
-        for row_number in range(self.row_count + 1, highest + 1):
+        for row_number in range(self.row_count + 1, self.row_count + 1 if keyed else highest + 1):
             self.deleted += 1
             number = {ROW_NUMBER.name: row_number} if numbered else {}
-            yield {**blank, **number, DELETED_AT.name: _now()}
+            yield {**blank, **number, DELETED_AT.name: now()}
 
     def vouch(self) -> None:
         """Let the bookmark say that the period is written; an ETag vouches only if it is the first page's and the only.
@@ -129,5 +130,6 @@ class Snapshot:
             self._etags.add(page.etag)
 
 
-def _now() -> str:
+def now() -> str:
+    """Return this moment, RFC 3339, to the second."""
     return pendulum.now("UTC").start_of("second").to_iso8601_string()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tap_azure_ea.api.csv_rows import csv_rows
-from tap_azure_ea.api.http import AzureError
+from tap_azure_ea.api.errors import AzureError
 from tap_azure_ea.sandbox import Fault, Sandbox
 from tests.conftest import Record, Run, Target, settings, sync
 

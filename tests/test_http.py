@@ -10,7 +10,8 @@ import requests
 import requests_mock
 
 from tap_azure_ea.api.ea_reporting import EAReportingAPI, listing, one_row
-from tap_azure_ea.api.http import MAX_TRIES, AzureError, NoDataError
+from tap_azure_ea.api.errors import AzureError, NoDataError
+from tap_azure_ea.api.http import MAX_TRIES
 
 HOST = "https://consumption.azure.com"
 PATH = "/v3/enrollments/100/billingPeriods/202601/usagedetails"

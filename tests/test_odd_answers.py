@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tap_azure_ea.api.http import AzureError
+from tap_azure_ea.api.errors import AzureError
 from tap_azure_ea.sandbox import Fault, Sandbox
 from tests.conftest import Run, Target, settings, sync
 

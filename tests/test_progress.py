@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tap_azure_ea.api.ea_reporting import Page
+from tap_azure_ea.api.pages import Page
 from tap_azure_ea.progress import Progress
 from tap_azure_ea.records import RecordReader
 from tap_azure_ea.snapshot import Snapshot

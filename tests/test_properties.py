@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from singer_sdk.singerlib.encoding.simple import RecordMessage
 
-from tap_azure_ea.api.http import decode
+from tap_azure_ea.api.bodies import decode
 from tap_azure_ea.datasets.ea_reporting.usage_details import UsageDetails
 from tap_azure_ea.fields import json_object, number, text
 from tap_azure_ea.records import EXTRA, RecordReader, plain

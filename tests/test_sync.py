@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tap_azure_ea.api.http import AzureError
+from tap_azure_ea.api.errors import AzureError
 from tap_azure_ea.fields import json_schema
 from tap_azure_ea.records import plain
 from tap_azure_ea.sandbox import Fault, Sandbox, reservations

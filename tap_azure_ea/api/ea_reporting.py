@@ -6,21 +6,16 @@ https://learn.microsoft.com/azure/cost-management-billing/automate/migrate-ea-re
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from itertools import count, islice
 from typing import IO, Any
 
-import requests
-
 from tap_azure_ea.api.csv_rows import csv_rows
-from tap_azure_ea.api.http import Answer, AzureError, HTTPClient, NoDataError, RefusedError
+from tap_azure_ea.api.errors import AzureError, NoDataError, RefusedError
+from tap_azure_ea.api.http import Answer, HTTPClient
+from tap_azure_ea.api.pages import Envelope, Page, Row, checked, linked
 from tap_azure_ea.api.report import download_report
-
-Row = dict[str, Any]
-Envelope = Callable[[Any], tuple[list[Row], str | None]]
 
 MAX_READINGS = 5
 PAGE_SIZE = 1000
@@ -48,13 +43,19 @@ _REMEDIES = {
 _REMEDIES |= dict.fromkeys((502, 503, 504), _REMEDIES[500])
 
 
-@dataclass(frozen=True)
-class Page:
-    """Rows as Azure sent them; the page numbered 1 starts the reading anew, whatever came before."""
+class APIKey:
+    """The key of an enrollment, good until it expires."""
 
-    number: int
-    etag: str | None
-    rows: Sequence[Mapping[str, Any]]
+    def __init__(self, key: str) -> None:
+        self.secrets = (key,)
+
+    def authorization(self) -> str:
+        """Return it as Azure wants it."""
+        return f"bearer {self.secrets[0]}"
+
+    def renew(self, refusal: str) -> bool:  # noqa: ARG002 - whatever the words are
+        """Say no: only people can renew it."""
+        return False
 
 
 class EAReportingAPI:
@@ -63,8 +64,7 @@ class EAReportingAPI:
     def __init__(self, base_url: str, enrollment_number: str, api_key: str, logger: logging.Logger) -> None:
         self.enrollment_number = enrollment_number
         self._logger = logger
-        authenticate = partial(_authenticate, api_key)
-        self._http = HTTPClient(base_url, authenticate, _REMEDIES, (api_key,), logger)
+        self._http = HTTPClient(base_url, APIKey(api_key), _remedy, logger)
 
     def pages(self, path: str, envelope: Envelope, etag: str | None = None) -> Iterator[Page] | None:
         """Return all pages of a listing, or None if it is still the version that the ETag names.
@@ -138,52 +138,24 @@ class EAReportingAPI:
         msg = f"{path} was restated during each of {MAX_READINGS} readings. Run again later: it will be read whole."
         raise AzureError(msg)
 
-    def _linked(self, answer: Answer, envelope: Envelope) -> Iterator[Page]:
-        """Follow the links verbatim from the first page to the last."""
-        seen = {answer.url}
-        while True:
-            rows, link = _open(answer, envelope)
-            yield Page(len(seen), answer.headers.get("ETag") or None, rows)
-            if not link:
-                return
-            following = self._http.get(link, base=answer.url)
-            if following.url in seen:
-                msg = f"Azure sent a link back to a page already read, {following.url}: the listing has no end."
-                raise AzureError(msg)
-            seen.add(following.url)
-            answer = following
+    def _linked(self, first: Answer, envelope: Envelope) -> Iterator[Page]:
+        return linked(lambda link, base: self._http.get(link, base=base), first, envelope)
 
 
-def _authenticate(api_key: str, request: requests.PreparedRequest) -> requests.PreparedRequest:
-    request.headers["Authorization"] = f"bearer {api_key}"
-    return request
-
-
-def _open(answer: Answer, envelope: Envelope) -> tuple[list[Row], str | None]:
-    try:
-        return envelope(answer.body)
-    except (ValueError, KeyError) as error:
-        msg = f"{answer.url} answered JSON that is not what it should be ({error!r}): {answer.body!s:.300}"
-        raise AzureError(msg) from None
+def _remedy(status: int | None, words: str) -> str:  # noqa: ARG001 - the status says enough
+    return _REMEDIES.get(status) or _REMEDIES[None]
 
 
 def listing(body: Any) -> tuple[list[Row], str | None]:
     """Open a page, ``{data, nextLink}``, or the bare array of an API that does not page."""
     rows, link = (body["data"], body.get("nextLink")) if isinstance(body, dict) else (body, None)
-    return _checked(rows), link
+    return checked(rows), link
 
 
 def one_row(body: Any) -> tuple[list[Row], None]:
     """Open a bare object, or an array that holds it."""
-    rows = _checked(body if isinstance(body, list) else [body])
+    rows = checked(body if isinstance(body, list) else [body])
     if len(rows) > 1:
         msg = f"{len(rows)} rows where there is one at most"
         raise ValueError(msg)
     return rows, None
-
-
-def _checked(rows: Any) -> list[Row]:
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and "error" not in row for row in rows):
-        msg = "no rows"
-        raise ValueError(msg)
-    return rows

@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from http import HTTPStatus
 from tempfile import TemporaryFile, gettempdir
 from time import sleep
-from typing import IO, Any, NoReturn, TypeVar
+from typing import IO, Any, NoReturn, Protocol, TypeVar
 from urllib.parse import urljoin
 
-import msgspec
 import requests
 from urllib3.util import parse_url
 
+from tap_azure_ea.api.bodies import decode, words
+from tap_azure_ea.api.errors import AzureError, DeadLinkError, ForbiddenError, RefusedError
 from tap_azure_ea.api.retry_after import retry_after
 
 MAX_TRIES = 8
@@ -26,29 +26,28 @@ READ_TIMEOUT = 300
 LONGEST_BACKOFF = 60
 LONGEST_WAIT = 3600
 ALIVE_INTERVAL = 60
-EXCERPT = 300
 CHUNK = 1 << 16
 
 RETRIABLE = frozenset({429, 500, 502, 503, 504})
+FORBIDDEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+BODILESS = frozenset({HTTPStatus.ACCEPTED, HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 T = TypeVar("T")
-Authenticate = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+Remedy = Callable[[int | None, str], str]
 
 
-class AzureError(Exception):
-    """Says what was asked, what came back, and what to do about it."""
+class Credentials(Protocol):
+    """What opens a host; ``secrets`` never appear in an error or a log."""
 
+    @property
+    def secrets(self) -> Collection[str]:
+        """What must not be shown."""
 
-class RefusedError(AzureError):
-    """Azure answered with a status that another try will not change."""
+    def authorization(self) -> str:
+        """Return the value of the ``Authorization`` header, good for the next request."""
 
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class NoDataError(AzureError):
-    """Azure has nothing of what was asked for now."""
+    def renew(self, refusal: str) -> bool:
+        """Say whether a request that was answered 401 in these words is worth another try, and prepare for it."""
 
 
 class _Retriable(Exception):  # noqa: N818 - the reason for another try, not an error of its own
@@ -60,7 +59,7 @@ class _Retriable(Exception):  # noqa: N818 - the reason for another try, not an 
 
 @dataclass(frozen=True)
 class Answer:
-    """What Azure answered: the decoded JSON body, numbers as ``int`` or exact ``Decimal``; None for 304."""
+    """What Azure answered: the decoded JSON body, numbers as ``int`` or exact ``Decimal``; None where there is none."""
 
     url: str
     status: int
@@ -72,16 +71,18 @@ class Answer:
 class HTTPClient:
     """Asks one host, which alone is shown the credentials.
 
-    ``remedies`` says what to do about a status, or, under None, about a host that cannot be reached; ``secrets`` never
-    appear in an error or a log.
+    ``remedy`` says what to do about a status and Azure's words, or, with None, about a host that cannot be reached.
     """
 
     base_url: str
-    authenticate: Authenticate
-    remedies: Mapping[int | None, str]
-    secrets: tuple[str, ...]
+    credentials: Credentials
+    remedy: Remedy
     logger: logging.Logger
     session: requests.Session = field(default_factory=requests.Session)
+
+    def __post_init__(self) -> None:
+        # At DEBUG it shows every path with its query, and so the signatures of links.
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, base: str | None = None) -> Answer:
         """Return the answer to a GET, after as many tries and waits as Azure asks for.
@@ -89,17 +90,53 @@ class HTTPClient:
         ``url`` may be relative, to ``base`` or else to the host. Raises ``RefusedError`` for a status that is final,
         and ``AzureError`` for a link to another host, or when the last try has failed.
         """
-        request = self._prepare("GET", urljoin(base or self.base_url, url), headers or {}, self._authenticate)
-        return self._persist(request, self._answer)
+        request = self._prepare("GET", urljoin(base or self.base_url, url), headers)
+        return self._persist_signed(request, self._answer)
 
     def post(self, url: str) -> Answer:
         """Return the answer to a POST without a body, as ``get`` does."""
-        request = self._prepare("POST", urljoin(self.base_url, url), {}, self._authenticate)
-        return self._persist(request, self._answer)
+        return self._persist_signed(self._prepare("POST", urljoin(self.base_url, url)), self._answer)
 
     def download(self, url: str) -> IO[bytes]:
-        """Return what a link of any host leads to as an open temporary file; no credentials are sent there."""
-        return self._persist(self._prepare("GET", url, {}, _anonymous), self._store)
+        """Return what a link of any host leads to as an open temporary file; no credentials are sent there.
+
+        Raises ``DeadLinkError`` where the link is refused.
+        """
+        try:
+            return self._persist(self._prepare("GET", url), self._store)
+        except RefusedError as error:
+            raise DeadLinkError(str(error), error.status) from None
+
+    def redirected(self, url: str) -> IO[bytes]:
+        """Return what a GET leads to as an open temporary file; where it is redirected to, no credentials are sent.
+
+        Raises as ``get`` and ``download`` do.
+        """
+
+        def send(request: requests.PreparedRequest) -> IO[bytes] | str:
+            response = self._send(request, stream=True, redirects=True)
+            if not response.is_redirect:
+                return self._stored(response)
+            with response:
+                return urljoin(response.url, response.headers["Location"])
+
+        found = self._persist_signed(self._prepare("GET", urljoin(self.base_url, url)), send)
+        return self.download(found) if isinstance(found, str) else found
+
+    def _persist_signed(self, request: requests.PreparedRequest, send: Callable[[requests.PreparedRequest], T]) -> T:
+        """Send with credentials, each try with those of the moment, and once more where they can be renewed."""
+        self._check_origin(request)
+
+        def signed(request: requests.PreparedRequest) -> T:
+            request.headers["Authorization"] = self.credentials.authorization()
+            return send(request)
+
+        try:
+            return self._persist(request, signed)
+        except RefusedError as error:
+            if error.status != HTTPStatus.UNAUTHORIZED or not self.credentials.renew(str(error)):
+                raise
+        return self._persist(request, signed)
 
     def _persist(self, request: requests.PreparedRequest, send: Callable[[requests.PreparedRequest], T]) -> T:
         """Send, as many times as it may help."""
@@ -113,19 +150,16 @@ class HTTPClient:
                     self._fail(request, f"{reason} ({failures} times)", reason.status)
                 self._wait(request, reason, failures)
 
-    def _prepare(
-        self, method: str, url: str, headers: Mapping[str, str], authenticate: Authenticate
-    ) -> requests.PreparedRequest:
-        headers = {"Accept": "application/json", "User-Agent": "tap-azure-ea", **headers}
+    def _prepare(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> requests.PreparedRequest:
+        headers = {"Accept": "application/json", "User-Agent": "tap-azure-ea", **(headers or {})}
         try:
-            request = self.session.prepare_request(requests.Request(method, url, headers=headers, auth=authenticate))
+            return self.session.prepare_request(requests.Request(method, url, headers=headers, auth=_anonymous))
         except requests.RequestException as error:
             msg = f"{self._redact(url)} is not an address that can be asked: {self._redact(str(error))}"
             raise AzureError(msg) from None
-        return request
 
-    def _authenticate(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the credentials, unless the link leads away from the host they were given for."""
+    def _check_origin(self, request: requests.PreparedRequest) -> None:
+        """Refuse a link that leads away from the host that the credentials were given for."""
         if origin(request.url or "") != origin(self.base_url):
             msg = (
                 f"Azure sent a link to {self._redact(request.url or '')}, which is not on {self.base_url}. The "
@@ -133,16 +167,17 @@ class HTTPClient:
                 "there, set its address as the host to ask."
             )
             raise AzureError(msg)
-        return self.authenticate(request)
 
     def _answer(self, request: requests.PreparedRequest) -> Answer:
         response = self._send(request)
-        if response.status_code == HTTPStatus.NOT_MODIFIED:
-            return Answer(response.url, response.status_code, response.headers, None)
-        return Answer(response.url, response.status_code, response.headers, self._decode(response))
+        bodiless = response.status_code in BODILESS and not response.content
+        body = None if bodiless else self._decode(response)
+        return Answer(response.url, response.status_code, response.headers, body)
 
     def _store(self, request: requests.PreparedRequest) -> IO[bytes]:
-        response = self._send(request, stream=True)
+        return self._stored(self._send(request, stream=True))
+
+    def _stored(self, response: requests.Response) -> IO[bytes]:
         file = TemporaryFile()  # noqa: SIM115 - it outlives this function
         try:
             with response:
@@ -158,7 +193,9 @@ class HTTPClient:
             raise AzureError(f"The report cannot be stored in {place}. Set TMPDIR to where there is room.") from None
         return file
 
-    def _send(self, request: requests.PreparedRequest, *, stream: bool = False) -> requests.Response:
+    def _send(
+        self, request: requests.PreparedRequest, *, stream: bool = False, redirects: bool = False
+    ) -> requests.Response:
         """Send once; raise ``_Retriable`` where another try may help."""
         settings = self.session.merge_environment_settings(request.url or "", {}, stream, None, None)
         try:
@@ -170,7 +207,7 @@ class HTTPClient:
         if response.status_code in RETRIABLE:
             reason = f"{response.status_code} {response.reason}{self._words(response)}"
             raise _Retriable(reason, response.status_code, retry_after(response.headers))
-        if not response.ok or response.is_redirect:
+        if not response.ok or (response.is_redirect and not redirects):
             self._fail(request, self._describe(response), response.status_code)
         return response
 
@@ -193,19 +230,15 @@ class HTTPClient:
         return answer + self._words(response)
 
     def _words(self, response: requests.Response) -> str:
-        """Return Azure's own words: ``error.message`` where there is one, else the first part of the body."""
-        try:
-            error = decode(response.content)["error"]
-            words = f"{error['message']} (code {error['code']})"
-        except (ValueError, KeyError, TypeError):
-            words = " ".join(response.content.decode("utf-8", "replace").split())
-        return f': "{self._redact(words[:EXCERPT])}"' if words else ""
+        said = words(response.content)
+        return f': "{self._redact(said)}"' if said else ""
 
     def _fail(self, request: requests.PreparedRequest, answer: str, status: int | None) -> NoReturn:
         asked = f"{request.method} {self._redact(request.url or '')}"
-        remedy = self.remedies.get(status) or self.remedies.get(None, "")
-        message = f"{asked} answered {answer}. {remedy}".strip()
-        raise AzureError(message) if status is None or status in RETRIABLE else RefusedError(message, status)
+        message = f"{asked} answered {answer}. {self.remedy(status, answer)}".strip()
+        if status is None or status in RETRIABLE:
+            raise AzureError(message)
+        raise ForbiddenError(message, status) if status in FORBIDDEN else RefusedError(message, status)
 
     def _wait(self, request: requests.PreparedRequest, reason: _Retriable, failures: int) -> None:
         """Wait as long as Azure asks, or else twice as long as the last time, and say why."""
@@ -223,13 +256,18 @@ class HTTPClient:
             self.logger.info("Still waiting, %.0f s to go, before asking %s again", seconds, path)
         sleep(seconds)
 
-    def _redact(self, words: str) -> str:
-        for secret in filter(None, self.secrets):
-            words = words.replace(secret, "***")
-        return _SIGNATURE.sub("sig=***", words)
+    def _redact(self, text: str) -> str:
+        for secret in filter(None, self.credentials.secrets):
+            text = text.replace(secret, "***")
+        return without_signature(text)
 
 
 _SIGNATURE = re.compile(r"\bsig=[^&\s\"')]+", re.IGNORECASE)
+
+
+def without_signature(text: str) -> str:
+    """Return the text without what would open the links in it."""
+    return _SIGNATURE.sub("sig=***", text)
 
 
 def _anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -241,26 +279,3 @@ def origin(url: str) -> tuple[str | None, str | None, int | None]:
     """Return scheme, host and port as the connection will be made, defaults filled in."""
     parts = parse_url(url)
     return parts.scheme, parts.host, parts.port or {"http": 80, "https": 443}.get(parts.scheme or "")
-
-
-def decode(body: bytes) -> Any:
-    """Decode JSON with every digit of its numbers; raise ``ValueError`` for anything else."""
-    body = body.removeprefix(b"\xef\xbb\xbf")
-    try:
-        return _DECODER.decode(body)
-    except (ArithmeticError, RecursionError) as error:
-        raise ValueError(type(error).__name__) from None
-    except ValueError:
-        # A text that was cut within a character leaves half of a surrogate pair, which no UTF-8 can hold.
-        mended = _SURROGATES.sub(_replace_half, body)
-        if mended == body:
-            raise
-        return _DECODER.decode(mended)
-
-
-def _replace_half(escape: re.Match[bytes]) -> bytes:
-    return b"\\ufffd" if len(escape[0]) == len(rb"\ud83d") else escape[0]
-
-
-_SURROGATES = re.compile(rb"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}", re.IGNORECASE)
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)

@@ -6,14 +6,8 @@ import logging
 from time import monotonic, sleep
 from typing import IO, Any
 
-from tap_azure_ea.api.http import (
-    LONGEST_WAIT,
-    Answer,
-    AzureError,
-    HTTPClient,
-    NoDataError,
-    RefusedError,
-)
+from tap_azure_ea.api.errors import AzureError, NoDataError, RefusedError
+from tap_azure_ea.api.http import LONGEST_WAIT, Answer, HTTPClient
 from tap_azure_ea.api.retry_after import retry_after
 
 POLL_INTERVAL = 10

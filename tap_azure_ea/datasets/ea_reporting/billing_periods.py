@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pendulum
 
-from tap_azure_ea.api.http import AzureError
+from tap_azure_ea.api.errors import AzureError
 from tap_azure_ea.datasets.ea_reporting import BILLING_PERIOD_ID, ENROLLMENT_NUMBER, EAReportingStream
 from tap_azure_ea.fields import date, day, text
 from tap_azure_ea.records import EXTRA, Record, RecordReader
@@ -69,9 +69,9 @@ class BillingPeriods(EAReportingStream):
         """Yield every period: the list is short, and the dataset of its own."""
         for period in self._listed:
             yield {name: period[name] for name in self.columns}
-            self._progress.rows += 1
-            self._progress.outcomes["listed"] += 1
-        self._flush()
+            self.progress.rows += 1
+            self.progress.outcomes["listed"] += 1
+        self.flush()
 
     def periods_with(self, dataset: str) -> list[BillingPeriod]:
         """Return the periods between ``start_date`` and ``end_date`` that link to the dataset, newest first.

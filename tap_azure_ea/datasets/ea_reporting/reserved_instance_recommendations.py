@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tap_azure_ea.datasets.ea_reporting import ENROLLMENT_NUMBER, EAReportingStream, Part
+from tap_azure_ea.datasets.ea_reporting import ENROLLMENT_NUMBER, EAReportingStream
 from tap_azure_ea.fields import date, json_array, number, text
 from tap_azure_ea.records import EXTRA
 from tap_azure_ea.snapshot import DELETED_AT, ETAG, ROW_NUMBER
+from tap_azure_ea.stream import Part
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
@@ -61,8 +63,8 @@ class ReservedInstanceRecommendations(EAReportingStream):
         key = {ENROLLMENT_NUMBER.name: self.api.enrollment_number}
         return [{**key, "scope": scope, "look_back_period": period} for scope in SCOPES for period in LOOK_BACK_DAYS]
 
-    def part(self, context: Context) -> Part:
-        """Return what a partition stands for: one request for a scope and a look-back period."""
+    def parts(self, context: Context) -> Iterator[Part]:
+        """Yield what a partition stands for: one request for a scope and a look-back period."""
         scope, look_back_period = context["scope"], context["look_back_period"]
         path = self.fill(self.path, scope=scope, days=LOOK_BACK_DAYS[look_back_period])
-        return Part(f"{scope} {look_back_period}", path)
+        yield self.part(context, f"{scope} {look_back_period}", path)

@@ -1,0 +1,31 @@
+"""What can go wrong with Azure, in words for the person who has to do something about it."""
+
+from __future__ import annotations
+
+
+class AzureError(Exception):
+    """Says what was asked, what came back, and what to do about it."""
+
+
+class RefusedError(AzureError):
+    """Azure answered with a status that another try will not change."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ForbiddenError(RefusedError):
+    """This may not be asked, or is not there, for whom the credentials are of; something like it may be."""
+
+
+class DeadLinkError(RefusedError):
+    """A link that Azure gave, and that needs no credentials, leads nowhere: most of them expire."""
+
+
+class NoDataError(AzureError):
+    """Azure has nothing of what was asked for now."""
+
+
+class NotReadyError(NoDataError):
+    """Azure is still preparing what was asked for."""

@@ -1,0 +1,54 @@
+"""Listings: pages of rows that link to the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tap_azure_ea.api.errors import AzureError
+from tap_azure_ea.api.http import Answer
+
+Row = dict[str, Any]
+Envelope = Callable[[Any], tuple[list[Row], str | None]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows as Azure sent them; the page numbered 1 starts the reading anew, whatever came before."""
+
+    number: int
+    etag: str | None
+    rows: Iterable[Mapping[str, Any]]
+
+
+def linked(ask: Callable[[str, str], Answer], answer: Answer, envelope: Envelope) -> Iterator[Page]:
+    """Follow the links verbatim from the first page to the last; ``ask`` is given a link and the page it was on."""
+    seen = {answer.url}
+    while True:
+        rows, link = _open(answer, envelope)
+        yield Page(len(seen), answer.headers.get("ETag") or None, rows)
+        if not link:
+            return
+        following = ask(link, answer.url)
+        if following.url in seen:
+            msg = f"Azure sent a link back to a page already read, {following.url}: the listing has no end."
+            raise AzureError(msg)
+        seen.add(following.url)
+        answer = following
+
+
+def _open(answer: Answer, envelope: Envelope) -> tuple[list[Row], str | None]:
+    try:
+        return envelope(answer.body)
+    except (ValueError, KeyError, TypeError) as error:
+        msg = f"{answer.url} answered JSON that is not what it should be ({error!r}): {answer.body!s:.300}"
+        raise AzureError(msg) from None
+
+
+def checked(rows: Any) -> list[Row]:
+    """Return what are rows, or raise ``ValueError``."""
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and "error" not in row for row in rows):
+        msg = "no rows"
+        raise ValueError(msg)
+    return rows

@@ -1,0 +1,167 @@
+"""Azure Resource Manager: a token, pages that link to the next one, documents behind links that expire.
+
+https://learn.microsoft.com/rest/api/azure/
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from time import sleep
+from typing import IO, Any
+
+from tap_azure_ea.api.entra import NO_CLAIMS
+from tap_azure_ea.api.errors import AzureError, DeadLinkError, NotReadyError, RefusedError
+from tap_azure_ea.api.http import LONGEST_WAIT, Answer, Credentials, HTTPClient
+from tap_azure_ea.api.operation import POLL_INTERVAL, finished
+from tap_azure_ea.api.pages import Page, Row, checked, linked
+from tap_azure_ea.api.retry_after import retry_after
+
+MAX_LINKS = 3
+MAX_QUESTIONS = 4
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Where a cloud is; the host that a token is for is not always the one that is asked."""
+
+    login_url: str
+    management_url: str
+    scope: str
+
+
+CLOUDS = {
+    "public": Cloud(
+        "https://login.microsoftonline.com",
+        "https://management.azure.com",
+        "https://management.azure.com/.default",
+    ),
+    "us_government": Cloud(
+        "https://login.microsoftonline.us",
+        "https://management.usgovcloudapi.net",
+        "https://management.core.usgovcloudapi.net/.default",
+    ),
+    "china": Cloud(
+        "https://login.chinacloudapi.cn",
+        "https://management.chinacloudapi.cn",
+        "https://management.chinacloudapi.cn/.default",
+    ),
+}
+
+_ROLE = (
+    "The identity that signs in has no role there. An enrollment is opened by an EA role such as EnrollmentReader, "
+    "which is granted by API alone; a subscription by the role Reader. The README says how."
+)
+_VERSION = "The host does not know this version of the API; if it names the versions it knows, please open an issue."
+_REMEDIES = {
+    None: "Check management_url, cloud and the network.",
+    400: "Check rate_card_offer and its currency, locale and region, or start_date and end_date.",
+    401: "If access_token is set, it has expired: set a new one. If not, check cloud and tenant_id.",
+    403: _ROLE,
+    404: "Check enrollment_number, subscription_ids and management_url.",
+    429: "Other clients share the limits of the tenant: run again later, or at another time of day.",
+    500: "Azure failed for longer than this run waits: run again later, and what is finished will not be read again.",
+}
+_REMEDIES |= dict.fromkeys((502, 503, 504), _REMEDIES[500])
+
+
+class ResourceManagerAPI:
+    """What one identity may ask of Azure Resource Manager, about an enrollment and some subscriptions."""
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Credentials,
+        logger: logging.Logger,
+        enrollment_number: str,
+        subscription_ids: tuple[str, ...],
+    ) -> None:
+        self.enrollment_number = enrollment_number
+        self.subscription_ids = subscription_ids
+        self._logger = logger
+        self._kept: dict[str, IO[bytes]] = {}
+        self._http = HTTPClient(base_url, credentials, _remedy, logger)
+
+    def pages(self, path: str, *, patient: bool = True) -> Iterator[Page]:
+        """Yield the pages of a listing.
+
+        Raises ``NotReadyError``, on any page, where Azure is still processing what was asked for; if ``patient``, it is
+        asked a few times more before that.
+        """
+
+        def ask(link: str, base: str | None = None) -> Answer:
+            return self._ready(lambda: self._http.get(link, base=base), MAX_QUESTIONS if patient else 1)
+
+        return linked(ask, ask(path), _listing)
+
+    def may_have_rows(self, path: str) -> bool:
+        """Say whether a listing has any row, or cannot tell: it is not ready, or does not answer such a question."""
+        try:
+            return any(page.rows for page in self.pages(path, patient=False))
+        except NotReadyError:
+            return True
+        except RefusedError as error:
+            if error.status != HTTPStatus.BAD_REQUEST:
+                raise
+            return True
+
+    def document(self, path: str) -> IO[bytes]:
+        """Return a document that is prepared on request, as an open temporary file."""
+
+        def prepare() -> IO[bytes]:
+            return self._http.download(_link(finished(self._http, self._http.post(path), self._logger)))
+
+        return self._fetch(path, prepare)
+
+    def redirected(self, path: str) -> IO[bytes]:
+        """Return what a path redirects to, as an open temporary file that is downloaded once a run."""
+        if path not in self._kept:
+            self._kept[path] = self._fetch(path, lambda: self._http.redirected(path))
+            weakref.finalize(self, self._kept[path].close)
+        self._kept[path].seek(0)
+        return self._kept[path]
+
+    def _fetch(self, path: str, fetch: Callable[[], IO[bytes]]) -> IO[bytes]:
+        """Fetch, and once more where the link on the way has expired."""
+        for _ in range(MAX_LINKS):
+            try:
+                return fetch()
+            except DeadLinkError as error:
+                self._logger.warning("The link to %s leads nowhere, asking for a new one: %s", path, error)
+        raise AzureError(f"{MAX_LINKS} links to {path} led nowhere. Run again later.")
+
+    def _ready(self, ask: Callable[[], Answer], questions: int) -> Answer:
+        """Ask again while Azure says that it is not ready."""
+        for question in range(1, questions + 1):
+            answer = ask()
+            if answer.status != HTTPStatus.ACCEPTED:
+                return answer
+            if question < questions:
+                wait = retry_after(answer.headers)
+                seconds = POLL_INTERVAL if wait is None else min(wait, LONGEST_WAIT)
+                self._logger.info("Waiting %.0f s, for Azure is still processing %s", seconds, answer.url)
+                sleep(seconds)
+        raise NotReadyError(f"Azure is still processing {answer.url} ({answer.body!s:.300}): the next run asks again.")
+
+
+def _listing(body: Any) -> tuple[list[Row], str | None]:
+    """Open a page, ``{value, nextLink}``; there may be no body where there is nothing to list."""
+    return (checked(body["value"]), body.get("nextLink")) if body is not None else ([], None)
+
+
+def _link(answer: Answer) -> str:
+    link = answer.body.get("url")
+    if not isinstance(link, str):
+        raise AzureError(f"{answer.url} answered no link to a document, but {answer.body!s:.300}")
+    return link
+
+
+def _remedy(status: int | None, words: str) -> str:
+    if NO_CLAIMS in words:
+        return _ROLE
+    if "api-version" in words.lower() or "api version" in words.lower():
+        return _VERSION
+    return _REMEDIES.get(status) or _REMEDIES[None]

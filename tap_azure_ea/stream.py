@@ -1,0 +1,199 @@
+"""How a dataset is spoken in Singer: parts that are replaced as one, and bookmarks that vouch for them.
+
+It is the same for all families of APIs. What a part is, and how it is asked for, is theirs to say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Stream, Tap
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.singerlib import StateMessage
+
+from tap_azure_ea.api.errors import NoDataError
+from tap_azure_ea.fields import Field, json_schema
+from tap_azure_ea.progress import PartProgress, Progress
+from tap_azure_ea.records import Record, RecordReader, Row
+from tap_azure_ea.snapshot import DELETED_AT, Page, Snapshot
+from tap_azure_ea.writer import BufferedWriter
+
+if TYPE_CHECKING:
+    from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
+    from singer_sdk.helpers.types import Context
+    from singer_sdk.singerlib import MetadataMapping
+
+Ask = Callable[[RecordReader, "str | None"], "Iterator[Page] | None"]
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is asked for at once and replaced as one.
+
+    ``request`` is what its rows are the answer to; ``given`` are the values of its records that it decides; ``ask``
+    returns its pages, or None if it is still the version that the ETag names. ``settled`` parts are not expected to
+    change: their reading needs no STATE of its own. ``finish`` is called when a reading can be vouched for, ``leave``
+    when there was nothing to read yet.
+    """
+
+    title: str
+    request: str
+    given: Mapping[str, str]
+    bookmark: dict[str, Any]
+    ask: Ask
+    belongs: Callable[[Record], bool] | None = None
+    settled: bool = False
+    finish: Callable[[], None] = _nothing
+    leave: Callable[[], None] = _nothing
+
+
+class SnapshotStream(Stream):
+    """A dataset that is read in parts, each of them an exactly replaced set of rows.
+
+    ``needs_one_of`` are settings without which there is nothing to ask for; ``failures`` is what could not be read
+    while the rest was.
+    """
+
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
+    # A part that has not changed is not emitted, so no target may take what is emitted for the whole table.
+    emit_activate_version_messages = False
+
+    needs_one_of: ClassVar[tuple[str, ...]] = ("enrollment_number",)
+    fields: ClassVar[tuple[Field, ...]]
+    primary_keys: tuple[str, ...]
+
+    def __init__(self, tap: Tap) -> None:
+        super().__init__(tap, schema=json_schema(self.fields, self.primary_keys))
+        self.progress = Progress(self.name, self.logger)
+        self.failures: list[str] = []
+        self._unvouched: list[Callable[[], None]] = []
+        self._sampled = 0
+
+    @abstractmethod
+    def parts(self, context: Context) -> Iterator[Part]:
+        """Yield what a partition is asked for in; each is read before the next is yielded."""
+
+    @property
+    def metadata(self) -> MetadataMapping:
+        """The SDK's, but the mark of deleted rows cannot be deselected: without it they would look alive."""
+        metadata = super().metadata
+        if mark := metadata.get(("properties", DELETED_AT.name)):
+            mark.inclusion = mark.InclusionType.AUTOMATIC
+        return metadata
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The selected columns, in the schema's order."""
+        known = self.effective_schema["properties"]
+        return tuple(f.name for f in self.fields if f.name in known and self.mask["properties", f.name])
+
+    def parameters(self, request: str) -> str:
+        """Return what a reading depends on: the request, and the columns, for one selected later must be filled."""
+        return f"{request} columns={hashlib.sha256(' '.join(self.columns).encode()).hexdigest()[:8]}"
+
+    @property
+    def sampling(self) -> bool:
+        """Whether this is but a connection test."""
+        return self.ABORT_AT_RECORD_COUNT is not None
+
+    def place(self, context: Context) -> str:
+        """Say which partition of how many it is."""
+        partitions: list[Any] = self.partitions or []
+        return f"{partitions.index({**context}) + 1} of {len(partitions)}"
+
+    def get_records(self, context: Context | None) -> Iterator[Record]:
+        """Yield a partition's records; in a connection test, as many as the SDK wants and without asking for more."""
+        if self.ABORT_AT_RECORD_COUNT is None:
+            yield from self.read(context)
+        else:
+            for record in islice(self.read(context), self.ABORT_AT_RECORD_COUNT - self._sampled):
+                self._sampled += 1
+                yield record
+
+    def read(self, context: Context | None) -> Iterator[Record]:
+        """Yield the rows of what has changed; without a partition there is nothing that has this dataset."""
+        if context:
+            for part in self.parts(context):
+                yield from self._replace(part)
+
+    def _replace(self, part: Part) -> Iterator[Record]:
+        """Yield a part's rows if they have changed, and let its bookmark vouch for them once they are written."""
+        publish = _nothing if part.settled else self.publish
+        snapshot = Snapshot(part.bookmark, self.parameters(part.request), publish, self.STATE_MSG_FREQUENCY)
+        progress = self.progress.part(part.title, snapshot, quiet=part.settled)
+        reader = RecordReader(self.fields, self.columns, part.given)
+        try:
+            pages = part.ask(reader, snapshot.etag)
+            if pages is None:
+                progress.unchanged()
+                return
+            read = partial(_read_if, part.belongs, reader, progress) if part.belongs else reader.read
+            yield from snapshot.replace(progress.watch(pages, reader), read, reader.blank())
+            progress.read(reader)
+            self._unvouched += [snapshot.vouch, part.finish, publish]
+        except NoDataError as error:
+            progress.no_data(error)
+            self._unvouched.append(part.leave)
+        finally:
+            self.flush()
+        if not self.get_batch_config(self.config):
+            self._vouch()
+
+    def get_batches(
+        self, batch_config: BatchConfig, context: Context | None = None
+    ) -> Iterator[tuple[BaseBatchFileEncoding, list[str]]]:
+        """Yield the files of one partition after the other, so that none is vouched for before its last file is out."""
+        self._refuse_maps()
+        for partition in [context] if context else self.partitions or (None,):
+            yield from super().get_batches(batch_config, partition)
+            self._vouch()
+
+    def log_sync_costs(self) -> None:
+        """Close the run with a line about this dataset."""
+        if self.selected:
+            self.progress.close()
+
+    def publish(self) -> None:
+        """Write STATE now: what it says must be out before the next row."""
+        self._tap.write_message(StateMessage(self.tap_state))
+
+    def flush(self) -> None:
+        """Write out what the writer has gathered."""
+        if isinstance(self._tap.message_writer, BufferedWriter):
+            self._tap.message_writer.flush()
+
+    def _vouch(self) -> None:
+        """Let the bookmarks of what was written last say so, and say it at once."""
+        for step in self._unvouched:
+            step()
+        self._unvouched.clear()
+
+    def _refuse_maps(self) -> None:
+        """BATCH files hold the dataset's own columns: the SDK does not map or flatten what it writes to them."""
+        mapped = any(type(stream_map) is not SameRecordTransform for stream_map in self.stream_maps)
+        if mapped or self.config.get("flattening_enabled"):
+            error = f"batch_config cannot be combined with stream_maps or flattening_enabled ({self.name})"
+            raise ConfigValidationError(error, errors=[error])
+
+
+def _read_if(
+    belongs: Callable[[Record], bool], reader: RecordReader, progress: PartProgress, row: Row
+) -> Record | None:
+    """Read a row, or return None if it is not of the days asked for: the API is known to send such rows."""
+    record = reader.read(row)
+    if belongs(record):
+        return record
+    progress.outside += 1
+    return None
