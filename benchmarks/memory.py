@@ -1,4 +1,4 @@
-"""Peak memory of the tap while it reads a month of usage from the sandbox: ``uv run benchmarks/memory.py --help``."""
+"""Peak memory of the tap while it reads a month of usage, or the rate card, from the sandbox: see ``--help``."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from typing import Any
 
 import requests
 
+from tap_azure_ea.sandbox.catalogue import guid
 from tap_azure_ea.tap import TapAzureEA
 
 TODAY = "2026-03-01"
 START_DATE = "2026-02-01"
 
 
-def peak(size: int, usage_format: str) -> tuple[int, int]:
-    """Return the rows of the month and the tap's peak resident memory in MB."""
+def peak(size: int, stream: str, **settings: str) -> tuple[int, int]:
+    """Return the rows of a stream and the tap's peak resident memory in MB."""
     command = [sys.executable, "-m", "tap_azure_ea.sandbox", "--port", "0", "--today", TODAY, "--size", str(size)]
     with (
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sandbox,
@@ -31,7 +32,7 @@ def peak(size: int, usage_format: str) -> tuple[int, int]:
         # A report is ready at the next poll: nothing is measured by waiting for it.
         at_once = {"path": "submit|/reports/", "headers": {"Retry-After": "0"}, "times": 1000}
         requests.post(f"{url}/sandbox/faults", json=at_once, timeout=10)
-        with run_tap(Path(folder), url, usage_format) as tap:
+        with run_tap(Path(folder), url, stream, settings) as tap:
             assert tap.stdout is not None  # noqa: S101 - it was asked for
             rows = sum(line.startswith(b'{"type":"RECORD"') for line in tap.stdout)
             _, status, usage = os.wait4(tap.pid, 0)
@@ -42,19 +43,22 @@ def peak(size: int, usage_format: str) -> tuple[int, int]:
     return rows, usage.ru_maxrss // 1024
 
 
-def run_tap(folder: Path, url: str, usage_format: str) -> subprocess.Popen[bytes]:
-    """Start the tap on usage alone."""
+def run_tap(folder: Path, url: str, stream: str, settings: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start the tap on one stream alone."""
     config: dict[str, Any] = {
         "enrollment_number": "8675309",
         "api_key": "sandbox-api-key",
         "ea_reporting_url": url,
-        "usage_format": usage_format,
+        "access_token": "sandbox-access-token",
+        "subscription_ids": [guid("shop-production")],
+        "management_url": url,
         "start_date": START_DATE,
+        **settings,
     }
     catalog = TapAzureEA(config=config).catalog_dict
-    for stream in catalog["streams"]:
-        for entry in stream["metadata"]:
-            entry["metadata"]["selected"] = stream["stream"] == "usage_details"
+    for entry in catalog["streams"]:
+        for metadata in entry["metadata"]:
+            metadata["metadata"]["selected"] = entry["stream"] == stream
     for name, content in (("config", config), ("catalog", catalog)):
         (folder / f"{name}.json").write_text(json.dumps(content))
     return subprocess.Popen(
@@ -68,11 +72,18 @@ def run_tap(folder: Path, url: str, usage_format: str) -> subprocess.Popen[bytes
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=540, help="1,880 rows each (default: 540, a million rows)")
-    parser.add_argument("--format", choices=["json", "csv"], default="csv")
+    parser.add_argument(
+        "--size", type=int, default=540, help="1,880 rows, or 145 meters, each (default: 540, a million and 78,300)"
+    )
+    parser.add_argument("--format", choices=["json", "csv"], default="csv", help="of the usage (default: csv)")
+    parser.add_argument("--rate-card", action="store_true", help="read the rate card and no usage")
     arguments = parser.parse_args()
-    rows, megabytes = peak(arguments.size, arguments.format)
-    print(f"{arguments.format}: {rows:,} rows, {megabytes} MB at the peak")
+    if arguments.rate_card:
+        rows, megabytes = peak(arguments.size, "rate_card_meters")
+        print(f"rate card: {rows:,} meters, {megabytes} MB at the peak")
+    else:
+        rows, megabytes = peak(arguments.size, "usage_details", usage_format=arguments.format)
+        print(f"{arguments.format}: {rows:,} rows, {megabytes} MB at the peak")
 
 
 if __name__ == "__main__":

@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NoReturn
 
 LARGEST_INTEGER = 10**40
+NO_MOMENT = "0001-01-01"
 
 Read = Callable[[Any], Any]
 JSONSchema = dict[str, Any]
@@ -76,19 +78,27 @@ def date(name: str, description: str, *, aliases: tuple[str, ...] = ()) -> Field
     return Field(name, description, {"type": "string", "format": "date"}, _date, aliases)
 
 
-def timestamp(name: str, description: str, *, aliases: tuple[str, ...] = ()) -> Field:
-    """A moment, RFC 3339; UTC where Azure names no zone."""
-    return Field(name, description, {"type": "string", "format": "date-time"}, _timestamp, aliases)
+def timestamp(name: str, description: str, *, aliases: tuple[str, ...] = (), utc: bool = False) -> Field:
+    """A moment, RFC 3339; UTC where Azure names no zone, and always if ``utc``. Azure's 0001-01-01 is no moment."""
+    schema = {"type": "string", "format": "date-time"}
+    return Field(name, description, schema, _utc_timestamp if utc else _timestamp, aliases)
 
 
 def json_object(name: str, description: str, *, aliases: tuple[str, ...] = ()) -> Field:
     """A JSON object, which Azure may send as text, at times without its outer braces."""
-    return Field(name, description, {"type": "object", "additionalProperties": True}, _json_object, aliases)
+    return Field(name, description, {"type": "object", "additionalProperties": True}, read_object, aliases)
 
 
 def json_array(name: str, description: str, *, items: JSONSchema, aliases: tuple[str, ...] = ()) -> Field:
     """A JSON array, which Azure may send as text."""
     return Field(name, description, {"type": "array", "items": items}, _json_array, aliases)
+
+
+def tiers(name: str, description: str, *, aliases: tuple[str, ...] = ()) -> Field:
+    """What applies from which quantity on, which Azure sends as an object of one to the other."""
+    properties = {"from_quantity": {"type": "number"}, "rate": {"type": "number"}}
+    items = {"type": "object", "properties": properties}
+    return Field(name, description, {"type": "array", "items": items}, _tiers, aliases)
 
 
 def _misfit(value: object, kind: str) -> NoReturn:
@@ -157,11 +167,27 @@ def _moment(value: str) -> str:
     return f"{on}T{time}{fraction}{offset.upper() or 'Z'}"
 
 
-def _timestamp(value: Any) -> str:
-    return _moment(value) if isinstance(value, str) else _misfit(value, "a moment")
+def _timestamp(value: Any) -> str | None:
+    if not isinstance(value, str):
+        return _misfit(value, "a moment")
+    return None if value.startswith(NO_MOMENT) else _moment(value)
 
 
-def _json_object(value: Any) -> dict[str, Any]:
+def _utc_timestamp(value: Any) -> str | None:
+    moment = _timestamp(value)
+    return moment and _in_utc(moment)
+
+
+@lru_cache(maxsize=4096)
+def _in_utc(moment: str) -> str:
+    whole, offset = moment[:19], moment[19:].lstrip(".0123456789")
+    fraction = moment[19 : len(moment) - len(offset)]
+    utc = dt.datetime.fromisoformat(whole + offset.replace("Z", "+00:00")).astimezone(dt.timezone.utc)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+
+
+def read_object(value: Any) -> dict[str, Any]:
+    """Read a JSON object, or the text of one; raise ``ValueError`` for anything else."""
     if isinstance(value, dict):
         return value
     if not isinstance(value, str):
@@ -176,6 +202,12 @@ def _json_object(value: Any) -> dict[str, Any]:
 def _json_array(value: Any) -> list[Any]:
     parsed = _decode(value) if isinstance(value, str) else value
     return parsed if isinstance(parsed, list) else _misfit(value, "a JSON array")
+
+
+def _tiers(value: Any) -> list[dict[str, Decimal | int]]:
+    rates = read_object(value)
+    tiers = [{"from_quantity": _number(quantity), "rate": _number(rate)} for quantity, rate in rates.items()]
+    return sorted(tiers, key=itemgetter("from_quantity"))
 
 
 def _decode(value: str) -> Any:

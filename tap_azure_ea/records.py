@@ -101,7 +101,7 @@ class RecordReader:
 
 
 def _agree(read: Read, given: str, value: Any) -> str:
-    if read(value) != given:
+    if str(read(value)).casefold() != given.casefold():
         msg = f"{value!r} is not {given!r}"
         raise ValueError(msg)
     return given

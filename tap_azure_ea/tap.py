@@ -1,28 +1,31 @@
-"""The Singer door: the settings, and which datasets they open."""
+"""The Singer door: what the settings open, signals, and the command line."""
 
 from __future__ import annotations
 
 import logging
 import os
-import re
 import sys
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from types import FrameType
-from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream, Tap
-from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 
-from tap_azure_ea.api.ea_reporting import HOSTS, EAReportingAPI
-from tap_azure_ea.api.http import AzureError
-from tap_azure_ea.datasets import datasets, ea_reporting
-from tap_azure_ea.fields import day
+from tap_azure_ea.api.ea_reporting import EAReportingAPI
+from tap_azure_ea.api.entra import AccessToken, Identity, SignIn
+from tap_azure_ea.api.errors import AzureError
+from tap_azure_ea.api.resource_manager import CLOUDS, ResourceManagerAPI
+from tap_azure_ea.datasets import billing, datasets, ea_reporting
+from tap_azure_ea.settings import CONFIG_JSONSCHEMA, Settings
+from tap_azure_ea.stream import SnapshotStream
 from tap_azure_ea.writer import BufferedWriter, ReaderGoneError
+
+if TYPE_CHECKING:
+    from tap_azure_ea.sandbox import Sandbox
 
 SIGNALLED = 128
 
@@ -44,120 +47,81 @@ class TapAzureEA(Tap):
         PluginCapabilities.BATCH,
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
-    config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
-        th.Property(
-            "enrollment_number",
-            th.StringType,
-            title="Enrollment number",
-            description="Number of the EA enrollment.",
-            examples=["57354989"],
-        ),
-        th.Property(
-            "api_key",
-            th.StringType,
-            secret=True,
-            title="API key",
-            description="Key of the EA Reporting API; its owner decides what it may read. Keys last six months.",
-        ),
-        th.Property(
-            "start_date",
-            th.StringType,
-            title="Start date",
-            description=(
-                "First day to read, such as 2026-01-31; all there is if not set. A billing period that it cuts is read "
-                "from that day."
-            ),
-        ),
-        th.Property(
-            "end_date",
-            th.StringType,
-            title="End date",
-            description="Last day to read, included; today if not set.",
-        ),
-        th.Property(
-            "usage_format",
-            th.StringType,
-            default="json",
-            allowed_values=["json", "csv"],
-            title="Usage format",
-            description="How usage is read: json in pages, or csv in one report a period, for large enrollments.",
-        ),
-        th.Property(
-            "cloud",
-            th.StringType,
-            default="public",
-            allowed_values=list(HOSTS),
-            title="Cloud",
-            description="Azure cloud of the enrollment, which decides the host.",
-        ),
-        th.Property(
-            "ea_reporting_url",
-            th.StringType,
-            title="EA Reporting URL",
-            description="Address of the EA Reporting API, instead of the cloud's own.",
-            examples=["http://127.0.0.1:8080"],
-        ),
-        th.Property(
-            "sandbox",
-            th.BooleanType,
-            default=False,
-            title="Sandbox",
-            description="Read an invented enrollment from a local server that the tap starts: no Azure account needed.",
-        ),
-    ).to_dict()
+    config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_JSONSCHEMA
 
     _stopping = False
 
     def __init__(self, *, validate_config: bool = True, **options: Any) -> None:
         try:
             super().__init__(validate_config=validate_config, **options)
-            problems = list(self._problems()) if validate_config else []
+            problems = list(self.settings.problems()) if validate_config else []
         except ConfigValidationError as error:
             problems = [_without(_secrets(options.get("config")), problem) for problem in error.errors]
         if problems:
             raise ConfigValidationError("; ".join(problems), errors=problems) from None
+        for name in self.config.keys() - self.config_jsonschema["properties"].keys():
+            self.logger.warning("There is no setting %s: it is ignored", name)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of this run."""
+        return Settings(self.config)
 
     def discover_streams(self) -> list[Stream]:
-        """Return every dataset that the settings reach; the credentials are not tried before the first request."""
-        return [dataset(self, lambda: self.ea_reporting) for dataset in datasets(ea_reporting)]
+        """Return every dataset that the settings open, or all if none; nothing is asked before the first request."""
+        families = {
+            ea_reporting: (bool(self.settings.text("api_key")), lambda: self.ea_reporting),
+            billing: (self.settings.signs_in, lambda: self.resource_manager),
+        }
+        given = not self.config["sandbox"] and any(opened for opened, _ in families.values())
+        return [
+            dataset(self, connect)
+            for family, (opened, connect) in families.items()
+            for dataset in datasets(family)
+            if not given or (opened and any(map(self.config.get, dataset.needs_one_of)))
+        ]
+
+    def sync_all(self) -> None:  # type: ignore[misc]  # the one place that knows when all is read
+        """Read all streams; raise ``AzureError`` at the end if something was refused while the rest was read."""
+        super().sync_all()
+        streams = (stream for stream in self.streams.values() if isinstance(stream, SnapshotStream))
+        if failures := [failure for stream in streams for failure in stream.failures]:
+            raise AzureError("Not all was read. " + " ".join(failures))
 
     @cached_property
     def ea_reporting(self) -> EAReportingAPI:
         """The one connection that all datasets of the EA Reporting API share."""
-        enrollment_number, api_key = self._setting("enrollment_number"), self._setting("api_key")
-        if not self.config["sandbox"]:
-            url = self._setting("ea_reporting_url") or HOSTS[self.config["cloud"]]
-            return EAReportingAPI(url, enrollment_number, api_key, self.logger)
+        settings = self.settings
+        if settings.sandbox:
+            sandbox = self.sandbox
+            return EAReportingAPI(sandbox.url, sandbox.enrollment_number, sandbox.api_key, self.logger)
+        number, key = settings.text("enrollment_number"), settings.text("api_key")
+        return EAReportingAPI(settings.ea_reporting_url, number, key, self.logger)
+
+    @cached_property
+    def resource_manager(self) -> ResourceManagerAPI:
+        """The one connection, and the one sign-in, that all datasets of Azure Resource Manager share."""
+        settings = self.settings
+        if settings.sandbox:
+            sandbox = self.sandbox
+            ids = settings.subscription_ids or tuple(sandbox.subscription_ids)
+            sign_in = SignIn(_identity(sandbox), self.logger)
+            return ResourceManagerAPI(sandbox.url, sign_in, self.logger, sandbox.enrollment_number, ids)
+        token, number = settings.text("access_token"), settings.text("enrollment_number")
+        credentials = AccessToken(token) if token else SignIn(settings.identity, self.logger)
+        return ResourceManagerAPI(settings.management_url, credentials, self.logger, number, settings.subscription_ids)
+
+    @cached_property
+    def sandbox(self) -> Sandbox:
+        """The sandbox, which serves for as long as the tap lives."""
         # Only who asks for the sandbox needs to load it.
         from tap_azure_ea.sandbox import Sandbox  # noqa: PLC0415
 
-        sandbox = Sandbox(enrollment_number=enrollment_number, api_key=api_key)
+        number, key = self.settings.text("enrollment_number"), self.settings.text("api_key")
+        sandbox = Sandbox(enrollment_number=number, api_key=key)
         weakref.finalize(self, sandbox.close)
         self.logger.info("Reading the sandbox: an invented enrollment, served at %s", sandbox.url)
-        return EAReportingAPI(sandbox.url, sandbox.enrollment_number, sandbox.api_key, self.logger)
-
-    def _setting(self, name: str) -> str:
-        return str(self.config.get(name) or "").strip()
-
-    def _problems(self) -> Iterator[str]:
-        """Tell what JSON Schema cannot see, in words that say what to do."""
-        if not self.config["sandbox"]:
-            for name in ("enrollment_number", "api_key"):
-                if not self._setting(name):
-                    yield f"{name} is not set. Set it, or set sandbox to true to try the tap without an Azure account"
-        if not re.fullmatch("[!-~]*", self._setting("api_key")):
-            yield "api_key holds characters that no API key has, such as blanks: copy it again"
-        url = urlsplit(self._setting("ea_reporting_url"))
-        if url.geturl() and (url.scheme not in {"http", "https"} or not url.hostname):
-            yield f"ea_reporting_url is not a URL such as {HOSTS['public']}"
-        start, end = (_day(self._setting(name)) for name in ("start_date", "end_date"))
-        for name, value in {"start_date": start, "end_date": end}.items():
-            if self._setting(name) and not value:
-                yield f"{name} is {self._setting(name)!r}, which is not a day such as 2026-01-31"
-        if start and end and end < start:
-            yield f"end_date {end} is before start_date {start}"
-        for name in self.config.keys() - self.config_jsonschema["properties"].keys():
-            self.logger.warning("There is no setting %s: it is ignored", name)
+        return sandbox
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """End with a last honest STATE and a code that says it was not finished; the SDK alone would exit with 0."""
@@ -182,7 +146,7 @@ def main() -> None:
     """Run the command line; an error that explains itself is shown without a traceback."""
     try:
         TapAzureEA.cli()
-    except (AzureError, ReaderGoneError) as error:
+    except (AzureError, ConfigValidationError, ReaderGoneError) as error:
         logging.getLogger(TapAzureEA.name).critical("%s", error)
         if isinstance(error, ReaderGoneError):
             # What Python still holds for the closed pipe would raise again at exit.
@@ -190,11 +154,17 @@ def main() -> None:
         sys.exit(1)
 
 
-def _day(value: str) -> str | None:
-    try:
-        return day(value)
-    except ValueError:
-        return None
+def _identity(sandbox: Sandbox) -> Identity:
+    return Identity(
+        "client_secret",
+        sandbox.login_url,
+        CLOUDS["public"].scope,
+        sandbox.tenant_id,
+        sandbox.client_id,
+        sandbox.client_secret,
+        private=True,
+        certificate_authority=sandbox.certificate,
+    )
 
 
 def _secrets(config: object) -> list[str]:

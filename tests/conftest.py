@@ -10,6 +10,7 @@ from typing import Any
 
 import hypothesis
 import msgspec
+import pendulum
 import pytest
 from jsonschema import Draft7Validator
 
@@ -113,6 +114,17 @@ def settings(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
     }
 
 
+def billing_settings(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
+    """Open the Azure Billing APIs alone, with a ready token."""
+    return {
+        "enrollment_number": sandbox.enrollment_number,
+        "access_token": sandbox.access_token,
+        "subscription_ids": sandbox.subscription_ids,
+        "management_url": sandbox.url,
+        **more,
+    }
+
+
 def sync(
     config: Mapping[str, Any],
     state: Message | None = None,
@@ -148,9 +160,21 @@ def sandbox() -> Iterator[Sandbox]:
         yield served
 
 
+@pytest.fixture
+def today(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tap live on the sandbox's day."""
+
+    def now(tz: str = "UTC") -> pendulum.DateTime:
+        day = sandbox.bill.today
+        return pendulum.datetime(day.year, day.month, day.day, 12, tz=tz)
+
+    monkeypatch.setattr(pendulum, "now", now)
+
+
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that a test would have waited."""
     waited: list[float] = []
-    monkeypatch.setattr("tap_azure_ea.api.http.sleep", waited.append)
+    for module in ("http", "operation", "resource_manager"):
+        monkeypatch.setattr(f"tap_azure_ea.api.{module}.sleep", waited.append)
     return waited

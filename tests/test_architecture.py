@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tap_azure_ea
-from tap_azure_ea.datasets import datasets, ea_reporting
+from tap_azure_ea.datasets import billing, datasets, ea_reporting
 from tap_azure_ea.tap import TapAzureEA
 
 PACKAGE = Path(tap_azure_ea.__file__).parent
@@ -23,12 +23,16 @@ ALLOWED = {
     "snapshot": {"fields", "records"},
     "progress": {"records", "snapshot"},
     "writer": set(),
+    "documents": {"api"},
+    "settings": {"api", "fields"},
+    "stream": {"api", "fields", "progress", "records", "snapshot", "writer"},
     "api": {"api"},
-    "datasets": {"api", "datasets", "fields", "progress", "records", "snapshot", "writer"},
+    "datasets": {"api", "datasets", "documents", "fields", "records", "snapshot", "stream"},
     "sandbox": {"sandbox"},
-    "tap": {"api", "datasets", "fields", "sandbox", "writer"},
+    "tap": {"api", "datasets", "sandbox", "settings", "stream", "writer"},
 }
-HTTP_LIBRARIES = {"http", "requests", "urllib3"}
+HTTP_LIBRARIES = {"azure", "http", "requests", "urllib3"}
+FAMILIES = (billing, ea_reporting)
 
 
 def room(path: Path) -> str:
@@ -69,19 +73,22 @@ def test_datasets_know_no_http_and_the_api_knows_no_singer() -> None:
             assert "singer_sdk" not in libraries, path
 
 
-def test_only_who_asks_for_the_sandbox_loads_it() -> None:
+def test_only_who_asks_for_the_sandbox_or_signs_in_loads_what_it_takes() -> None:
     assert "sandbox" not in rooms_imported(PACKAGE / "tap.py", top_level=True)
+    assert "azure" not in {name.split(".")[0] for path in MODULES for name in imports(path, top_level=True)}
 
 
 def test_the_folder_is_the_register() -> None:
-    files = {path.stem for path in (PACKAGE / "datasets" / "ea_reporting").glob("*.py")} - {"__init__"}
-    names = [dataset.name for dataset in datasets(ea_reporting)]
-    assert sorted(names) == sorted(files)
-    assert sorted(TapAzureEA(config={"sandbox": True}).streams) == sorted(files)
+    for family in FAMILIES:
+        files = {path.stem for path in (PACKAGE / "datasets" / family.__name__.rpartition(".")[2]).glob("*.py")}
+        modules = {dataset.__module__.rpartition(".")[2] for dataset in datasets(family)}
+        assert modules == files - {"__init__"}
+    names = [dataset.name for family in FAMILIES for dataset in datasets(family)]
+    assert sorted(TapAzureEA(config={"sandbox": True}).streams) == sorted(names)
 
 
 def test_every_dataset_names_its_source_and_describes_every_field() -> None:
-    for dataset in datasets(ea_reporting):
+    for dataset in (dataset for family in FAMILIES for dataset in datasets(family)):
         assert "https://learn.microsoft.com/" in (inspect.getdoc(dataset) or ""), dataset
         names = [field.name for field in dataset.fields]
         assert len(names) == len(set(names))

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import meltano.schemas
@@ -16,7 +17,7 @@ import yaml
 from jsonschema import Draft7Validator
 
 from tap_azure_ea.api.http import LONGEST_WAIT, MAX_TRIES
-from tap_azure_ea.datasets import datasets, ea_reporting
+from tap_azure_ea.datasets import billing, datasets, ea_reporting
 from tap_azure_ea.tap import TapAzureEA
 
 PROJECT = Path(__file__).parent.parent
@@ -44,12 +45,16 @@ def test_the_readmes_settings_are_the_taps() -> None:
     assert table("## Settings") == expected
 
 
-def test_the_readmes_streams_are_the_taps() -> None:
+@pytest.mark.parametrize(
+    ("heading", "family"),
+    [("### Of the EA Reporting API", ea_reporting), ("### Of the Azure Billing APIs", billing)],
+)
+def test_the_readmes_streams_are_the_taps(heading: str, family: ModuleType) -> None:
     expected = [
         [f"`{dataset.name}`", ", ".join(f"`{key}`" for key in dataset.primary_keys), _first_sentence(dataset)]
-        for dataset in sorted(datasets(ea_reporting), key=lambda dataset: str(dataset.name))
+        for dataset in sorted(datasets(family), key=lambda dataset: str(dataset.name))
     ]
-    assert table("## Streams") == expected
+    assert table(heading) == expected
 
 
 def _first_sentence(dataset: type) -> str:
@@ -95,7 +100,7 @@ def test_the_dataset_of_the_contributing_guide_works(tmp_path: Path) -> None:
 def test_the_sample_config_is_valid_and_holds_no_secret() -> None:
     config = json.loads((PROJECT / "sample_config.json").read_text(encoding="utf-8"))
     TapAzureEA(config={**config, "api_key": "a-key"})
-    assert config["api_key"].startswith("<")
+    assert all(config[name].startswith("<") for name, schema in OURS.items() if schema.get("secret") and name in config)
 
 
 def test_meltanos_project_is_valid_and_needs_no_hub() -> None:

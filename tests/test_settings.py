@@ -7,7 +7,7 @@ from singer_sdk.exceptions import ConfigValidationError
 
 from tap_azure_ea.sandbox import Sandbox
 from tap_azure_ea.tap import TapAzureEA
-from tests.conftest import settings, sync
+from tests.conftest import billing_settings, settings, sync
 
 VALID = {"enrollment_number": "100", "api_key": "k.e-y_"}
 
@@ -23,7 +23,7 @@ VALID = {"enrollment_number": "100", "api_key": "k.e-y_"}
             {**VALID, "start_date": "2026-02-01", "end_date": "2026-01-31"},
             "end_date 2026-01-31 is before start_date 2026-02-01",
         ),
-        ({**VALID, "cloud": "private"}, "'private' is not one of ['public', 'us_government']"),
+        ({**VALID, "cloud": "private"}, "'private' is not one of ['public', 'us_government', 'china']"),
         ({**VALID, "ea_reporting_url": "consumption.azure.com"}, "ea_reporting_url is not a URL such as"),
         ({**VALID, "sandbox": "maybe"}, "'maybe' is not of type 'boolean'"),
         ({**VALID, "enrollment_number": 100}, "100 is not of type 'string'"),
@@ -85,3 +85,78 @@ def test_the_sandbox_needs_no_other_setting_and_stays_the_same_from_run_to_run()
     second = sync({"sandbox": True}, first.state, select={"balance_summary": []})
     assert first.records("balance_summary")
     assert second.records("balance_summary") == []
+
+
+SIGN_IN = {"tenant_id": "t", "client_id": "c", "client_secret": "s"}
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ({}, "api_key is not set, and neither is tenant_id or access_token"),
+        (
+            SIGN_IN,
+            "enrollment_number is not set. Set it, or set sandbox to true to try the tap without an Azure account",
+        ),
+        (SIGN_IN, "or set subscription_ids"),
+        ({"subscription_ids": ["s"], "api_key": "k"}, "enrollment_number is not set"),
+        ({"enrollment_number": "1", "client_secret": "s"}, "tenant_id is not set, which signing in by client_secret"),
+        (
+            {"enrollment_number": "1", "tenant_id": "t", "client_secret": "s"},
+            "client_id is not set, which signing in by client_secret needs",
+        ),
+        (
+            {"enrollment_number": "1", "credential": "client_certificate", "tenant_id": "t", "client_id": "c"},
+            "client_certificate_path is not set, which signing in by client_certificate needs",
+        ),
+        ({"enrollment_number": "1", "access_token": "a b"}, "access_token holds characters that none has"),
+        ({"enrollment_number": "1", "credential": "magic"}, "'magic' is not one of ['client_secret', 'client_cert"),
+        (
+            {"enrollment_number": "1", **SIGN_IN, "login_url": "http://login.example"},
+            "login_url is not a URL such as https://login.example",
+        ),
+        ({"enrollment_number": "1", **SIGN_IN, "management_url": "management"}, "management_url is not a URL"),
+        ({"enrollment_number": "1", "api_key": "k", "cloud": "china"}, "api_key opens nothing in cloud china"),
+        ({"enrollment_number": "1", "access_token": "t", "usage_granularity": "monthly"}, "'monthly' is not one of"),
+    ],
+)
+def test_a_sign_in_that_cannot_succeed_is_told_before_anything_is_asked(config: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigValidationError) as raised:
+        TapAzureEA(config=config)
+    assert any(problem in error for error in raised.value.errors), raised.value.errors
+
+
+@pytest.mark.parametrize("name", ["client_secret", "client_certificate_password", "access_token"])
+def test_no_secret_is_shown_in_what_is_wrong_with_it(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ConfigValidationError) as raised:
+        TapAzureEA(config={**VALID, name: ["top", "secret"]})
+    assert "secret" not in f"{raised.value} {raised.value.errors} {caplog.text}".replace("client_secret", "")
+
+
+EA_REPORTING = ["balance_summary", "billing_periods", "marketplace_charges", "price_sheet", "usage_details"]
+BY_SUBSCRIPTION = ["rate_card_meters", "rate_card_offer_terms", "resource_usage"]
+
+
+@pytest.mark.parametrize(
+    ("config", "streams"),
+    [
+        (VALID, EA_REPORTING),
+        ({"enrollment_number": "1", "access_token": "t"}, ["invoices"]),
+        ({"subscription_ids": ["s"], **SIGN_IN}, ["invoices", *BY_SUBSCRIPTION]),
+        ({"subscription_ids": ["s"], "credential": "managed_identity"}, ["invoices", *BY_SUBSCRIPTION]),
+        ({**VALID, "tenant_id": "t", "subscription_ids": ["s"]}, [*EA_REPORTING, "invoices", *BY_SUBSCRIPTION]),
+        ({"sandbox": True}, [*EA_REPORTING, "invoices", *BY_SUBSCRIPTION]),
+    ],
+)
+def test_discovery_lists_what_the_settings_open(config: dict[str, Any], streams: list[str]) -> None:
+    listed = TapAzureEA(config=config).streams
+    assert sorted(name for name in listed if not name.startswith("reserved_instance")) == sorted(streams)
+
+
+def test_a_subscription_that_is_named_twice_is_read_once(sandbox: Sandbox) -> None:
+    first, *_ = sandbox.subscription_ids
+    config = billing_settings(sandbox, subscription_ids=[first, f" {first.upper()} "], start_date="2026-03-05")
+    run = sync({**config, "end_date": "2026-03-05"}, select={"resource_usage": []})
+    assert [partition["context"] for partition in run.state["bookmarks"]["resource_usage"]["partitions"]] == [
+        {"subscription_id": first}
+    ]

@@ -201,6 +201,14 @@ def test_memory_does_not_grow_with_the_bill(usage_format: str) -> None:
     assert large_peak < 150
 
 
+def test_a_rate_card_of_the_full_size_is_read_in_less_than_150_mb() -> None:
+    command = [sys.executable, "-m", "benchmarks.memory", "--rate-card"]
+    printed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    meters, megabytes = printed.removeprefix("rate card: ").removesuffix(" MB at the peak\n").split(" meters, ")
+    assert meters == "78,300"
+    assert int(megabytes) < 150
+
+
 def measured(size: int, usage_format: str) -> tuple[int, int]:
     command = [sys.executable, "-m", "benchmarks.memory", "--size", str(size), "--format", usage_format]
     printed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout

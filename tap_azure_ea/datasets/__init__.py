@@ -17,4 +17,4 @@ def datasets(family: ModuleType) -> list[type[Any]]:
 
 
 def _is_dataset(cls: type[Any], module: str) -> bool:
-    return cls.__module__ == module and hasattr(cls, "primary_keys")
+    return cls.__module__ == module and isinstance(vars(cls).get("name"), str)
