@@ -2,7 +2,7 @@
 # requires-python = ">=3.10"
 # dependencies = ["duckdb<1.3", "matplotlib~=3.9", "meltano~=4.4"]
 # ///
-"""Load the sandbox's bill into DuckDB through Meltano, then show it as a table and as a picture."""
+"""Load the sandbox's bill into DuckDB through Meltano, then show it as tables and as a picture."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from matplotlib.ticker import FuncFormatter
 
 PROJECT = Path(__file__).resolve().parent.parent
 DATABASE = PROJECT / "output" / "bill.duckdb"
+QUESTIONS = PROJECT / "examples" / "sql"
 PICTURE = PROJECT / "output" / "bill.png"
 MONTHS = 13
 
@@ -65,8 +66,25 @@ def show_table(costs: Costs, balances: dict[str, float], services: list[str]) ->
         amounts = [*(by_service.get(service, 0) for service in shown), sum(by_service.get(s, 0) for s in others), total]
         verdict = "agrees" if round(total, 2) == round(balances[month], 2) else f"is {balances[month]:,.2f}"
         rows.append([month, *(f"{amount:,.2f}" for amount in amounts), verdict])
+    show_rows("The bill of each month", header, rows)
+
+
+def show_answers(*questions: str) -> None:
+    """Print what files of SQL answer, and first of each what it asks, which is its first line."""
+    with duckdb.connect(str(DATABASE), read_only=True) as database:
+        database.execute((QUESTIONS / "pricing.sql").read_text())
+        for question in questions:
+            sql = (QUESTIONS / question).read_text()
+            answer = database.execute(sql)
+            header = [column[0] for column in answer.description or []]
+            rows = [["" if cell is None else str(cell) for cell in row] for row in answer.fetchall()]
+            show_rows(f"{sql.splitlines()[0].removeprefix('-- ')} ({question})", header, rows)
+
+
+def show_rows(title: str, header: list[str], rows: list[list[str]]) -> None:
+    """Print a table."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    print()
+    print(f"\n{title}\n")
     for row in [header, *rows]:
         print("  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)))
 
@@ -104,6 +122,7 @@ def main() -> None:
     load()
     costs, balances, services = read()
     show_table(costs, balances, services)
+    show_answers("month_to_date.sql", "month_end.sql")
     draw(costs, services)
     print(f"\nThe bill is in {DATABASE.relative_to(PROJECT)}, its picture in {PICTURE.relative_to(PROJECT)}.")
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,7 +17,10 @@ import duckdb
 import psycopg
 import pytest
 
-from tap_azure_ea.sandbox import Sandbox
+from tap_azure_ea.sandbox import Sandbox, rate_card, resource_usage
+from tap_azure_ea.sandbox.bill import Bill
+from tap_azure_ea.sandbox.catalogue import SUBSCRIPTIONS, guid
+from tap_azure_ea.sandbox.server import ENROLLMENT_NUMBER
 from tests.conftest import decode
 
 PROJECT = Path(__file__).parent.parent
@@ -180,3 +183,43 @@ def test_jsonl_keeps_every_digit(project: Project) -> None:
     bill = project.sandbox.bill
     total = sum(Decimal(str(decode(line)["cost"])) for line in lines)
     assert total == sum(row["cost"] for period in bill.periods for row in bill.usage(period))
+
+
+BILLING = {
+    "TAP_AZURE_EA__SELECT": '["invoices.*", "rate_card_meters.*", "rate_card_offer_terms.*", "resource_usage.*"]',
+    "TARGET_DUCKDB_FILEPATH": "output/billing.duckdb",
+}
+
+
+def test_the_azure_billing_apis_end_in_duckdb_as_exactly_the_sandboxs_rows(project: Project) -> None:
+    """Dates are today's: it is the sandbox that the tap starts itself."""
+    today = datetime.now(tz=timezone.utc).date()
+    start = today - timedelta(40)
+    more = {**BILLING, "TAP_AZURE_EA_START_DATE": str(start), "TAP_AZURE_EA_INVOICE_DIRECTORY": "output/invoices"}
+    first = project.meltano("run", "--state-id-suffix=billing", "demo", environment="sandbox", **more)
+    assert "Finished resource_usage: 240 read" in first.stderr
+    bill = Bill(ENROLLMENT_NUMBER, today, date(today.year - 1, 1, 1))
+    with duckdb.connect(str(project.folder / "output" / "billing.duckdb"), read_only=True) as database:
+        usage = database.execute(
+            "select subscription_id, reported_date, row_number, quantity from azure.resource_usage"
+        )
+        assert sorted(usage.fetchall()) == sorted(
+            (subscription_id, str(day), number, float(row["properties"]["quantity"]))
+            for subscription_id in map(guid, (subscription.name for subscription in SUBSCRIPTIONS))
+            for day in (start + timedelta(number) for number in range(40))
+            for number, row in enumerate(resource_usage.rows(bill, subscription_id, day), start=1)
+        )
+        card = rate_card.card(bill, "MS-AZR-0003P")
+        meters = "select meter_id, meter_rates ->> '$[*].rate' from azure.rate_card_meters"
+        assert {row[0]: list(map(float, row[1])) for row in database.execute(meters).fetchall()} == {
+            meter["MeterId"]: list(map(float, meter["MeterRates"].values())) for meter in card["Meters"]
+        }
+        for path, size in database.execute("select document_path, document_size from azure.invoices").fetchall():
+            assert (project.folder / path).stat().st_size == size
+        database.execute((PROJECT / "examples" / "sql" / "pricing.sql").read_text())
+        answers = database.execute((PROJECT / "examples" / "sql" / "month_to_date.sql").read_text()).fetchall()
+        assert len(answers) == 7
+
+    second = project.meltano("run", "--state-id-suffix=billing", "demo", environment="sandbox", **more)
+    assert "Finished resource_usage: 30 restated" in second.stderr
+    assert "Finished rate_card_meters: 1 unchanged; 0 rows" in second.stderr

@@ -208,6 +208,24 @@ def test_no_state_vouches_for_a_day_that_was_not_written_before_it(sandbox: Sand
                         assert written.get((subscription_id, str(day)), 0) == whole
 
 
+def test_a_long_history_is_resumed_where_its_last_whole_month_ended(sandbox: Sandbox) -> None:
+    states = [
+        partition["finished_to"]
+        for state in read(sandbox, start_date="2025-12-15", end_date="2026-02-10").states
+        for partition in state["bookmarks"]["resource_usage"]["partitions"][:1]
+        if "finished_to" in partition
+    ]
+    assert sorted(set(states)) == ["2025-12-31", "2026-01-31", "2026-02-10"]
+
+
+def test_a_subscription_without_usage_is_asked_for_its_last_days(sandbox: Sandbox) -> None:
+    shop = sandbox.subscription_ids[0]
+    sandbox.faults.append(Fault("UsageAggregates", times=99, status=200, body='{"value": []}'))
+    run = sync(billing_settings(sandbox, subscription_ids=[shop]), select=ONLY)
+    assert asked_days(sandbox, shop)[13:] == [f"2026-03-0{day}" for day in range(4, 10)]
+    assert bookmark(run, shop)["finished_to"] == "2026-03-04"
+
+
 NOT_READY = [
     '{"code": "ProcessingNotCompleted", "message": "Try again."}',
     '{"error": {"code": "ProcessingNotCompleted", "message": "Try again."}}',

@@ -79,7 +79,9 @@ class ResourceUsage(BillingStream):
         for place, reported in enumerate(asked, start=1):
             settled = reported < settled_before
             known = reported in open_days
-
+            if settled and reported.endswith("-01"):
+                # A long history is resumed where its last whole month ended.
+                self.publish()
             yield Part(
                 f"{title}, reported {reported} ({place} of {len(asked)})",
                 self._granularity,
@@ -127,7 +129,7 @@ class ResourceUsage(BillingStream):
             first = f"{year}-01-01"
             if self.api.may_have_rows(self._path(subscription_id, first, min(f"{year}-12-31", last))):
                 return first
-        return last
+        return str(dt.date.fromisoformat(last) - UNSETTLED_DAYS * ONE_DAY)
 
     def _path(self, subscription_id: str, first_day: str, last_day: str) -> str:
         """Ask for whole days, whose last moment is the first of the next one."""
