@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -14,11 +13,11 @@ from typing import IO, Any, NoReturn, Protocol, TypeVar
 from urllib.parse import urljoin
 
 import requests
-from urllib3.util import parse_url
 
 from tap_azure_ea.api.bodies import decode, words
 from tap_azure_ea.api.errors import AzureError, DeadLinkError, ForbiddenError, RefusedError
 from tap_azure_ea.api.retry_after import retry_after
+from tap_azure_ea.api.urls import origin, without_signature
 
 MAX_TRIES = 8
 CONNECT_TIMEOUT = 30
@@ -262,20 +261,6 @@ class HTTPClient:
         return without_signature(text)
 
 
-_SIGNATURE = re.compile(r"\bsig=[^&\s\"')]+", re.IGNORECASE)
-
-
-def without_signature(text: str) -> str:
-    """Return the text without what would open the links in it."""
-    return _SIGNATURE.sub("sig=***", text)
-
-
 def _anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:
     # Without any authentication, requests would look for one in netrc.
     return request
-
-
-def origin(url: str) -> tuple[str | None, str | None, int | None]:
-    """Return scheme, host and port as the connection will be made, defaults filled in."""
-    parts = parse_url(url)
-    return parts.scheme, parts.host, parts.port or {"http": 80, "https": 443}.get(parts.scheme or "")

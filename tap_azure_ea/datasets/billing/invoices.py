@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pendulum
 
 from tap_azure_ea.api.errors import RefusedError
-from tap_azure_ea.api.http import without_signature
 from tap_azure_ea.api.pages import Page
+from tap_azure_ea.api.urls import without_signature
 from tap_azure_ea.datasets.billing import SUBSCRIPTION_ID, BillingStream, opened, properties
 from tap_azure_ea.documents import Documents
 from tap_azure_ea.fields import Field, day, flag, integer, json_array, json_object, number, text, timestamp
