@@ -70,7 +70,7 @@ def show_table(costs: Costs, balances: dict[str, float], services: list[str]) ->
 
 
 def show_answers(*questions: str) -> None:
-    """Print what files of SQL answer, and first of each what it asks, which is its first line."""
+    """Print what files of SQL answer, and before each what it asks, which is how the file begins."""
     with duckdb.connect(str(DATABASE), read_only=True) as database:
         database.execute((QUESTIONS / "pricing.sql").read_text())
         for question in questions:
@@ -78,7 +78,7 @@ def show_answers(*questions: str) -> None:
             answer = database.execute(sql)
             header = [column[0] for column in answer.description or []]
             rows = [["" if cell is None else str(cell) for cell in row] for row in answer.fetchall()]
-            show_rows(f"{sql.splitlines()[0].removeprefix('-- ')} ({question})", header, rows)
+            show_rows(f"{sql.removeprefix('-- ').partition('?')[0]}? ({question})", header, rows)
 
 
 def show_rows(title: str, header: list[str], rows: list[list[str]]) -> None:

@@ -29,13 +29,22 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:
 
 @dataclass(frozen=True)
 class Field:
-    """One column; ``aliases`` are other names under which Azure has sent it; ``read`` is None if the tap fills it."""
+    """One column; ``read`` is None if the tap fills it.
+
+    ``aliases`` are other names under which Azure has sent it. Where a row has several of its names, the column's own is
+    preferred, unless it stands among the aliases: then they are in the order of preference.
+    """
 
     name: str
     description: str
     schema: Mapping[str, Any]
     read: Read | None
     aliases: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All its names, the preferred ones first."""
+        return self.aliases if self.name in self.aliases else (self.name, *self.aliases)
 
 
 def json_schema(fields: tuple[Field, ...], keys: tuple[str, ...]) -> JSONSchema:

@@ -39,7 +39,7 @@ class RecordReader:
         self.unknown: set[str] = set()
         self._given = given
         self._blank: Record = {field.name: given.get(field.name) for field in fields if field.name in selected}
-        self._fields = {plain(name): field for field in fields for name in (field.name, *field.aliases) if field.read}
+        self._fields = {plain(name): field for field in fields for name in field.names if field.read}
         self._columns = lru_cache(maxsize=256)(self._match)
 
     def forget(self) -> None:
@@ -76,11 +76,11 @@ class RecordReader:
         return record
 
     def _match(self, wire_names: tuple[str, ...]) -> tuple[list[Column], list[str]]:
-        """Pair each wire name with its column; the second of two names for one column has none."""
+        """Pair each wire name with its column; of several names for one column, the preferred one, or the first."""
         columns: list[Column] = []
         unknown: list[str] = []
         taken: set[str] = set()
-        for wire_name in wire_names:
+        for wire_name in sorted(wire_names, key=self._rank):
             field = self._field(wire_name)
             if field is None or field.read is None or field.name in taken:
                 unknown.append(wire_name)
@@ -91,6 +91,11 @@ class RecordReader:
             elif field.name in self._blank:
                 columns.append((field.name, wire_name, field.read))
         return columns, unknown
+
+    def _rank(self, wire_name: str) -> int:
+        field = self._field(wire_name)
+        names = [plain(name) for name in field.names] if field else []
+        return names.index(plain(wire_name)) if plain(wire_name) in names else len(names)
 
     def _field(self, wire_name: str) -> Field | None:
         """Find the field of a name, or of the text in its last parentheses, where localised headers keep it."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigValidationError
@@ -19,7 +19,7 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib import StateMessage
 
-from tap_azure_ea.api.errors import NoDataError
+from tap_azure_ea.api.errors import ForbiddenError, NoDataError, PartError
 from tap_azure_ea.fields import Field, json_schema
 from tap_azure_ea.progress import PartProgress, Progress
 from tap_azure_ea.records import Record, RecordReader, Row
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
     from singer_sdk.singerlib import MetadataMapping
 
+API = TypeVar("API")
 Ask = Callable[[RecordReader, "str | None"], "Iterator[Page] | None"]
 
 
@@ -59,7 +60,7 @@ class Part:
     leave: Callable[[], None] = _nothing
 
 
-class SnapshotStream(Stream):
+class SnapshotStream(Stream, Generic[API]):
     """A dataset that is read in parts, each of them an exactly replaced set of rows.
 
     ``needs_one_of`` are settings without which there is nothing to ask for; ``failures`` is what could not be read
@@ -74,12 +75,19 @@ class SnapshotStream(Stream):
     fields: ClassVar[tuple[Field, ...]]
     primary_keys: tuple[str, ...]
 
-    def __init__(self, tap: Tap) -> None:
+    def __init__(self, tap: Tap, connect: Callable[[], API]) -> None:
         super().__init__(tap, schema=json_schema(self.fields, self.primary_keys))
+        self._connect = connect
+        self._closed: set[Any] = set()
         self.progress = Progress(self.name, self.logger)
         self.failures: list[str] = []
         self._unvouched: list[Callable[[], None]] = []
         self._sampled = 0
+
+    @cached_property
+    def api(self) -> API:
+        """Who is asked."""
+        return self._connect()
 
     @abstractmethod
     def parts(self, context: Context) -> Iterator[Part]:
@@ -123,10 +131,24 @@ class SnapshotStream(Stream):
                 yield record
 
     def read(self, context: Context | None) -> Iterator[Record]:
-        """Yield the rows of what has changed; without a partition there is nothing that has this dataset."""
-        if context:
+        """Yield the rows of what has changed; without a partition there is nothing that has this dataset.
+
+        What is refused does not keep the rest from being read, but what else is of a scope that may not be asked.
+        """
+        scope = next(iter(context.values()), None) if context else None
+        if not context or scope in self._closed:
+            return
+        try:
             for part in self.parts(context):
                 yield from self._replace(part)
+        except PartError as error:
+            if self.sampling:
+                raise
+            if isinstance(error, ForbiddenError):
+                self._closed.add(scope)
+            title = f"{self.name} of {' '.join(str(value) for value in context.values())}"
+            self.failures.append(f"{title}: {error}")
+            self.logger.error("%s cannot be read; the rest is read before the run fails. %s", title, error)  # noqa: TRY400
 
     def _replace(self, part: Part) -> Iterator[Record]:
         """Yield a part's rows if they have changed, and let its bookmark vouch for them once they are written."""

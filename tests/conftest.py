@@ -175,6 +175,6 @@ def today(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that a test would have waited."""
     waited: list[float] = []
-    for module in ("http", "operation", "resource_manager"):
+    for module in ("http", "report", "resource_manager"):
         monkeypatch.setattr(f"tap_azure_ea.api.{module}.sleep", waited.append)
     return waited

@@ -24,10 +24,11 @@ ALLOWED = {
     "progress": {"records", "snapshot"},
     "writer": set(),
     "documents": {"api"},
+    "periods": {"fields"},
     "settings": {"api", "fields"},
     "stream": {"api", "fields", "progress", "records", "snapshot", "writer"},
     "api": {"api"},
-    "datasets": {"api", "datasets", "documents", "fields", "records", "snapshot", "stream"},
+    "datasets": {"api", "datasets", "documents", "fields", "periods", "records", "snapshot", "stream"},
     "sandbox": {"sandbox"},
     "tap": {"api", "datasets", "sandbox", "settings", "stream", "writer"},
 }

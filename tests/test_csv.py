@@ -26,7 +26,7 @@ def read(sandbox: Sandbox, state: Any = None, **more: Any) -> Run:
 def polls(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that a test would have waited between polls."""
     waited: list[float] = []
-    monkeypatch.setattr("tap_azure_ea.api.report.sleep", waited.append)
+    monkeypatch.setattr("tap_azure_ea.api.ea_report.sleep", waited.append)
     return waited
 
 

@@ -25,7 +25,7 @@ STREAMS: dict[str, list[str] | None] = dict.fromkeys(
 
 @pytest.fixture(autouse=True)
 def polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tap_azure_ea.api.report.sleep", lambda _: None)
+    monkeypatch.setattr("tap_azure_ea.api.ea_report.sleep", lambda _: None)
 
 
 @pytest.fixture

@@ -13,6 +13,9 @@ EXCERPT = 300
 LONGEST_WORDS = 2000
 
 
+encode = msgspec.json.encode
+
+
 def decode(body: bytes) -> Any:
     """Decode JSON with every digit of its numbers; raise ``ValueError`` for anything else."""
     body = body.removeprefix(b"\xef\xbb\xbf")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
-from collections.abc import Callable, Iterator
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import IO
+from typing import IO, cast
 
+ZIP, GZIP = b"PK\x03\x04", b"\x1f\x8b"
 LONGEST_PREAMBLE = 50
 LONGEST_CELL = 2**31 - 1
 
@@ -33,3 +37,31 @@ def csv_rows(file: IO[bytes], is_header: Callable[[list[str]], bool]) -> Iterato
                 yield dict(zip(header, cells, strict=True))
         except csv.Error as error:
             raise ValueError(f"line {lines.line_num} cannot be read: {error}") from None
+
+
+def csv_files(files: Iterable[IO[bytes]], is_header: Callable[[list[str]], bool]) -> Iterator[dict[str, str]]:
+    """Yield the rows of one file after the other, be they plain, compressed, or ZIP archives of several; close them.
+
+    Raises ``ValueError`` as ``csv_rows`` does, and for an archive that is broken or holds no CSV.
+    """
+    for file in files:
+        with file:
+            magic = file.read(len(ZIP))
+            file.seek(0)
+            try:
+                if magic == ZIP:
+                    yield from _archived(file, is_header)
+                else:
+                    plain = gzip.GzipFile(fileobj=file) if magic.startswith(GZIP) else file
+                    yield from csv_rows(cast("IO[bytes]", plain), is_header)
+            except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+                raise ValueError(f"it cannot be unpacked ({error})") from None
+
+
+def _archived(file: IO[bytes], is_header: Callable[[list[str]], bool]) -> Iterator[dict[str, str]]:
+    with zipfile.ZipFile(file) as archive:
+        names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
+        if not names:
+            raise ValueError(f"the archive holds no CSV, but {', '.join(archive.namelist()) or 'nothing'}")
+        for name in names:
+            yield from csv_rows(archive.open(name), is_header)

@@ -8,17 +8,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
-from itertools import count, islice
-from typing import IO, Any
+from itertools import islice
+from typing import Any
 
 from tap_azure_ea.api.csv_rows import csv_rows
+from tap_azure_ea.api.ea_report import download_report
 from tap_azure_ea.api.errors import AzureError, NoDataError, RefusedError
 from tap_azure_ea.api.http import Answer, HTTPClient
-from tap_azure_ea.api.pages import Envelope, Page, Row, checked, linked
-from tap_azure_ea.api.report import download_report
+from tap_azure_ea.api.pages import Envelope, Page, Row, checked, linked, paged
 
 MAX_READINGS = 5
-PAGE_SIZE = 1000
 
 HOSTS = {"public": "https://consumption.azure.com", "us_government": "https://consumption.azure.us"}
 
@@ -88,7 +87,8 @@ class EAReportingAPI:
             return None
         version, *others = (page.etag for page in islice(self._linked(first, listing), 2))
         report = download_report(self._http, submit_path, self._logger)
-        return self._reported(submit_path, report, is_header, version if {version, None}.issuperset(others) else None)
+        etag = version if {version, None}.issuperset(others) else None
+        return paged(csv_rows(report, is_header), f"The report {submit_path}", etag)
 
     def _ask(self, path: str, etag: str | None) -> Answer | None:
         """Return the first page of a listing, or None if it is still the version that the ETag names."""
@@ -99,19 +99,6 @@ class EAReportingAPI:
                 raise NoDataError(*error.args) from None
             raise
         return None if etag and first.status == HTTPStatus.NOT_MODIFIED else first
-
-    def _reported(
-        self, submit_path: str, report: IO[bytes], is_header: Callable[[list[str]], bool], etag: str | None
-    ) -> Iterator[Page]:
-        rows = csv_rows(report, is_header)
-        for number in count(1):
-            try:
-                page = list(islice(rows, PAGE_SIZE))
-            except ValueError as error:
-                raise AzureError(f"The report {submit_path} is not the CSV that it should be: {error}.") from None
-            if not page and number > 1:
-                return
-            yield Page(number, etag, page)
 
     def _unmixed(self, path: str, envelope: Envelope, first: Answer) -> Iterator[Page]:
         """Yield the pages of one version; start again where a page bears another ETag than the first.

@@ -7,7 +7,15 @@ class AzureError(Exception):
     """Says what was asked, what came back, and what to do about it."""
 
 
-class RefusedError(AzureError):
+class PartError(AzureError):
+    """Something that was asked for cannot be had or read; something else may be."""
+
+
+class ReportError(PartError):
+    """A report is not prepared, or is not what it should be."""
+
+
+class RefusedError(PartError):
     """Azure answered with a status that another try will not change."""
 
     def __init__(self, message: str, status: int) -> None:

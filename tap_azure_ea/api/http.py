@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from tap_azure_ea.api.bodies import decode, words
+from tap_azure_ea.api.bodies import decode, encode, words
 from tap_azure_ea.api.errors import AzureError, DeadLinkError, ForbiddenError, RefusedError
 from tap_azure_ea.api.retry_after import retry_after
 from tap_azure_ea.api.urls import origin, without_signature
@@ -92,9 +92,11 @@ class HTTPClient:
         request = self._prepare("GET", urljoin(base or self.base_url, url), headers)
         return self._persist_signed(request, self._answer)
 
-    def post(self, url: str) -> Answer:
-        """Return the answer to a POST without a body, as ``get`` does."""
-        return self._persist_signed(self._prepare("POST", urljoin(self.base_url, url)), self._answer)
+    def post(self, url: str, body: Any = None) -> Answer:
+        """Return the answer to a POST, of JSON if there is a body, as ``get`` does."""
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        data = None if body is None else encode(body)
+        return self._persist_signed(self._prepare("POST", urljoin(self.base_url, url), headers, data), self._answer)
 
     def download(self, url: str) -> IO[bytes]:
         """Return what a link of any host leads to as an open temporary file; no credentials are sent there.
@@ -149,10 +151,13 @@ class HTTPClient:
                     self._fail(request, f"{reason} ({failures} times)", reason.status)
                 self._wait(request, reason, failures)
 
-    def _prepare(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> requests.PreparedRequest:
+    def _prepare(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, data: bytes | None = None
+    ) -> requests.PreparedRequest:
         headers = {"Accept": "application/json", "User-Agent": "tap-azure-ea", **(headers or {})}
         try:
-            return self.session.prepare_request(requests.Request(method, url, headers=headers, auth=_anonymous))
+            asked = requests.Request(method, url, headers=headers, data=data, auth=_anonymous)
+            return self.session.prepare_request(asked)
         except requests.RequestException as error:
             msg = f"{self._redact(url)} is not an address that can be asked: {self._redact(str(error))}"
             raise AzureError(msg) from None
@@ -234,7 +239,9 @@ class HTTPClient:
 
     def _fail(self, request: requests.PreparedRequest, answer: str, status: int | None) -> NoReturn:
         asked = f"{request.method} {self._redact(request.url or '')}"
-        message = f"{asked} answered {answer}. {self.remedy(status, answer)}".strip()
+        # Who was shown no credentials has none to mend.
+        remedy = self.remedy(status, answer) if "Authorization" in request.headers else ""
+        message = f"{asked} answered {answer}. {remedy}".strip()
         if status is None or status in RETRIABLE:
             raise AzureError(message)
         raise ForbiddenError(message, status) if status in FORBIDDEN else RefusedError(message, status)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count, islice
 from typing import Any
 
-from tap_azure_ea.api.errors import AzureError
+from tap_azure_ea.api.errors import AzureError, ReportError
 from tap_azure_ea.api.http import Answer
 
-Row = dict[str, Any]
+Row = Mapping[str, Any]
+PAGE_SIZE = 1000
+
 Envelope = Callable[[Any], tuple[list[Row], str | None]]
 
 
@@ -19,7 +22,24 @@ class Page:
 
     number: int
     etag: str | None
-    rows: Iterable[Mapping[str, Any]]
+    rows: Iterable[Row]
+
+
+def mapped(pages: Iterable[Page], change: Callable[[Row], Row]) -> Iterator[Page]:
+    """Pass pages on with each row changed, one at a time."""
+    return (replace(page, rows=map(change, page.rows)) for page in pages)
+
+
+def paged(rows: Iterator[Row], title: str, etag: str | None = None) -> Iterator[Page]:
+    """Yield the rows of a file in pages, of which there is at least one; ``title`` says whose they are."""
+    for number in count(1):
+        try:
+            page = list(islice(rows, PAGE_SIZE))
+        except ValueError as error:
+            raise ReportError(f"{title} is not the CSV that it should be: {error}.") from None
+        if not page and number > 1:
+            return
+        yield Page(number, etag, page)
 
 
 def linked(ask: Callable[[str, str], Answer], answer: Answer, envelope: Envelope) -> Iterator[Page]:

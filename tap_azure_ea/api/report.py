@@ -1,56 +1,93 @@
-"""A report that Azure prepares on request: submitted, waited for, downloaded."""
+"""What takes Azure Resource Manager a while: submitted, waited for, downloaded.
+
+https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http import HTTPStatus
 from time import monotonic, sleep
 from typing import IO, Any
 
-from tap_azure_ea.api.errors import AzureError, NoDataError, RefusedError
+from tap_azure_ea.api.errors import AzureError, DeadLinkError, NoDataError, ReportError
 from tap_azure_ea.api.http import LONGEST_WAIT, Answer, HTTPClient
 from tap_azure_ea.api.retry_after import retry_after
 
-POLL_INTERVAL = 10
-LONGEST_PREPARATION = 2 * 3600
+POLL_INTERVAL = 30
+LONGEST_PREPARATION = 3600
 MAX_SUBMISSIONS = 3
 
-COMPLETED, FAILED, NO_DATA_FOUND, READY_TO_DOWNLOAD, TIMED_OUT = 3, 4, 5, 6, 7
+RUNNING = frozenset({"running", "inprogress", "queued"})
+DONE = frozenset({"", "completed", "succeeded"})
+NO_DATA_FOUND = "nodatafound"
 
 
-def download_report(http: HTTPClient, submit_path: str, logger: logging.Logger) -> IO[bytes]:
-    """Return the finished report as an open temporary file.
+def download_report(http: HTTPClient, submit: Callable[[], Answer], logger: logging.Logger) -> list[IO[bytes]]:
+    """Return the files of a report as open temporary files.
 
-    A report that fails, times out or whose link has expired is submitted again; ``AzureError`` says when that does not
+    A report that fails, or one of whose links has expired, is submitted again; ``ReportError`` says when that does not
     help, and ``NoDataError`` that there is nothing to read.
     """
     for submission in range(1, MAX_SUBMISSIONS + 1):
-        answer, started = http.post(submit_path), monotonic()
-        while True:
-            status, blob = _status(answer), answer.body.get("blobPath")
-            if status == NO_DATA_FOUND:
-                raise NoDataError(f"The report {submit_path} found no data.")
-            if status in {FAILED, TIMED_OUT} or (blob and status in {COMPLETED, READY_TO_DOWNLOAD}):
-                break
-            if monotonic() - started > LONGEST_PREPARATION:
-                raise AzureError(f"The report {submit_path} was not ready after {LONGEST_PREPARATION // 3600} hours.")
-            logger.info("Waiting for the report %s (status %d)", submit_path, status)
-            wait = retry_after(answer.headers)
-            sleep(POLL_INTERVAL if wait is None else min(wait, LONGEST_WAIT))
-            answer = http.get(answer.body["reportUrl"], base=answer.url)
-        if status in {FAILED, TIMED_OUT}:
-            logger.warning("The report %s ended with status %d (submission %d)", submit_path, status, submission)
-            continue
+        submitted = submit()
+        answer = _finished(http, submitted, logger)
+        status, links = _status(answer), list(_links(answer.body))
+        if status == NO_DATA_FOUND:
+            raise NoDataError(f"{submitted.url} found no data.")
         try:
-            return http.download(blob)
-        except RefusedError as error:
-            logger.warning("The report %s cannot be downloaded: %s (submission %d)", submit_path, error, submission)
-    raise AzureError(
-        f"The report {submit_path} failed {MAX_SUBMISSIONS} times. Run again later, or set usage_format to json."
-    )
+            if status in DONE and links:
+                return _downloaded(http, links)
+            reason = f"ended without a result ({_reason(answer.body)})"
+        except DeadLinkError as error:
+            reason = f"cannot be downloaded ({error})"
+        logger.warning("%s %s: submission %d of %d", submitted.url, reason, submission, MAX_SUBMISSIONS)
+    raise ReportError(f"{submitted.url} {reason}, {MAX_SUBMISSIONS} times. Run again later.")
 
 
-def _status(answer: Answer) -> int:
-    body: Any = answer.body
-    if not isinstance(body, dict) or not isinstance(body.get("status"), int) or not body.get("reportUrl"):
-        raise AzureError(f"{answer.url} answered JSON that is not the status of a report: {body!s:.300}")
-    return int(body["status"])
+def _finished(http: HTTPClient, answer: Answer, logger: logging.Logger) -> Answer:
+    """Ask at the newest ``Location`` for as long as it is answered 202, or 200 with a status that says so."""
+    started, title, location = monotonic(), answer.url, None
+    while _status(answer) in RUNNING:
+        location = answer.headers.get("Location", location)
+        if not location:
+            raise ReportError(f"{answer.url} answered {answer.status} without saying where the result will be.")
+        if monotonic() - started > LONGEST_PREPARATION:
+            raise ReportError(f"{title} was not finished after {LONGEST_PREPARATION // 60} minutes. Run again later.")
+        wait = retry_after(answer.headers)
+        seconds = POLL_INTERVAL if wait is None else min(wait, LONGEST_WAIT)
+        logger.info("Waiting %.0f s for %s", seconds, title)
+        sleep(seconds)
+        answer = http.get(location, base=answer.url)
+    return answer
+
+
+def _status(answer: Answer) -> str:
+    """Return the status in lower case; none means done."""
+    if answer.status == HTTPStatus.ACCEPTED:
+        return "running"
+    if not isinstance(answer.body, dict):
+        raise AzureError(f"{answer.url} answered JSON that is not the state of a report: {answer.body!s:.300}")
+    return str(answer.body.get("status") or "").lower()
+
+
+def _links(body: Any) -> Iterator[str]:
+    """Yield the links wherever the APIs put them."""
+    manifest, properties = body.get("manifest") or {}, body.get("properties") or {}
+    places = [*(blob.get("blobLink") for blob in manifest.get("blobs") or ())]
+    places += [properties.get("downloadUrl"), properties.get("reportUrl"), body.get("url")]
+    return (link for link in places if link)
+
+
+def _reason(body: Any) -> str:
+    error = body.get("error") or (body.get("properties") or {}).get("error") or body
+    return f"{error!s:.300}"
+
+
+def _downloaded(http: HTTPClient, links: list[str]) -> list[IO[bytes]]:
+    with ExitStack() as files:
+        downloaded = [files.enter_context(http.download(link)) for link in links]
+        files.pop_all()
+        return downloaded

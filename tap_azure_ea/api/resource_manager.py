@@ -13,11 +13,12 @@ from http import HTTPStatus
 from time import sleep
 from typing import IO, Any
 
+from tap_azure_ea.api.csv_rows import csv_files
 from tap_azure_ea.api.entra import NO_CLAIMS
 from tap_azure_ea.api.errors import AzureError, DeadLinkError, NotReadyError, RefusedError
 from tap_azure_ea.api.http import LONGEST_WAIT, Answer, Credentials, HTTPClient
-from tap_azure_ea.api.operation import POLL_INTERVAL, finished
-from tap_azure_ea.api.pages import Page, Row, checked, linked
+from tap_azure_ea.api.pages import Envelope, Page, Row, checked, linked, mapped, paged
+from tap_azure_ea.api.report import POLL_INTERVAL, download_report
 from tap_azure_ea.api.retry_after import retry_after
 
 MAX_LINKS = 3
@@ -85,8 +86,8 @@ class ResourceManagerAPI:
         self._kept: dict[str, IO[bytes]] = {}
         self._http = HTTPClient(base_url, credentials, _remedy, logger)
 
-    def pages(self, path: str, *, patient: bool = True) -> Iterator[Page]:
-        """Yield the pages of a listing.
+    def pages(self, path: str, envelope: Envelope | None = None, *, patient: bool = True) -> Iterator[Page]:
+        """Yield the pages of a listing, or of whatever ``envelope`` opens; rows are resources and their properties.
 
         Raises ``NotReadyError``, on any page, where Azure is still processing what was asked for; if ``patient``, it is
         asked a few times more before that.
@@ -95,12 +96,22 @@ class ResourceManagerAPI:
         def ask(link: str, base: str | None = None) -> Answer:
             return self._ready(lambda: self._http.get(link, base=base), MAX_QUESTIONS if patient else 1)
 
-        return linked(ask, ask(path), _listing)
+        return mapped(linked(ask, ask(path), envelope or listing), _unwrapped)
+
+    def report_pages(
+        self, path: str, is_header: Callable[[list[str]], bool], etag: str | None = None, body: Any = None
+    ) -> Iterator[Page]:
+        """Yield the pages of a report that a POST submits; it is downloaded whole before the first of them.
+
+        Raises ``NoDataError`` where there is nothing to report, and ``ReportError`` where that cannot be had or read.
+        """
+        files = download_report(self._http, lambda: self._http.post(path, body), self._logger)
+        return paged(csv_files(files, is_header), f"The report {path}", etag)
 
     def may_have_rows(self, path: str) -> bool:
         """Say whether a listing has any row, or cannot tell: it is not ready, or does not answer such a question."""
         try:
-            return any(page.rows for page in self.pages(path, patient=False))
+            return any(True for page in self.pages(path, patient=False) for _ in page.rows)
         except NotReadyError:
             return True
         except RefusedError as error:
@@ -110,25 +121,21 @@ class ResourceManagerAPI:
 
     def document(self, path: str) -> IO[bytes]:
         """Return a document that is prepared on request, as an open temporary file."""
-
-        def prepare() -> IO[bytes]:
-            return self._http.download(_link(finished(self._http, self._http.post(path), self._logger)))
-
-        return self._fetch(path, prepare)
+        (document,) = download_report(self._http, lambda: self._http.post(path), self._logger)
+        return document
 
     def redirected(self, path: str) -> IO[bytes]:
         """Return what a path redirects to, as an open temporary file that is downloaded once a run."""
         if path not in self._kept:
-            self._kept[path] = self._fetch(path, lambda: self._http.redirected(path))
+            self._kept[path] = self._redirected(path)
             weakref.finalize(self, self._kept[path].close)
         self._kept[path].seek(0)
         return self._kept[path]
 
-    def _fetch(self, path: str, fetch: Callable[[], IO[bytes]]) -> IO[bytes]:
-        """Fetch, and once more where the link on the way has expired."""
+    def _redirected(self, path: str) -> IO[bytes]:
         for _ in range(MAX_LINKS):
             try:
-                return fetch()
+                return self._http.redirected(path)
             except DeadLinkError as error:
                 self._logger.warning("The link to %s leads nowhere, asking for a new one: %s", path, error)
         raise AzureError(f"{MAX_LINKS} links to {path} led nowhere. Run again later.")
@@ -147,16 +154,21 @@ class ResourceManagerAPI:
         raise NotReadyError(f"Azure is still processing {answer.url} ({answer.body!s:.300}): the next run asks again.")
 
 
-def _listing(body: Any) -> tuple[list[Row], str | None]:
+def listing(body: Any) -> tuple[list[Row], str | None]:
     """Open a page, ``{value, nextLink}``; there may be no body where there is nothing to list."""
     return (checked(body["value"]), body.get("nextLink")) if body is not None else ([], None)
 
 
-def _link(answer: Answer) -> str:
-    link = answer.body.get("url")
-    if not isinstance(link, str):
-        raise AzureError(f"{answer.url} answered no link to a document, but {answer.body!s:.300}")
-    return link
+def one_row(body: Any) -> tuple[list[Row], None]:
+    """Open a bare object; there may be no body where there is none."""
+    return ([] if body is None else checked([body])), None
+
+
+def _unwrapped(row: Row) -> Row:
+    """Return a resource as a row: its properties, beside its id and name."""
+    properties = row.get("properties")
+    own = {name: value for name, value in row.items() if name != "properties"}
+    return {**own, **properties} if isinstance(properties, dict) else row
 
 
 def _remedy(status: int | None, words: str) -> str:

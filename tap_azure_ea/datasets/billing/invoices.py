@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 import pendulum
 
-from tap_azure_ea.api.errors import RefusedError
-from tap_azure_ea.api.pages import Page
+from tap_azure_ea.api.errors import PartError
+from tap_azure_ea.api.pages import Page, mapped
 from tap_azure_ea.api.urls import without_signature
-from tap_azure_ea.datasets.billing import SUBSCRIPTION_ID, BillingStream, opened, properties
+from tap_azure_ea.datasets.billing import SUBSCRIPTION_ID, BillingStream
 from tap_azure_ea.documents import Documents
 from tap_azure_ea.fields import Field, day, flag, integer, json_array, json_object, number, text, timestamp
 from tap_azure_ea.records import EXTRA, RecordReader, Row
@@ -107,7 +107,7 @@ class Invoices(BillingStream):
 
         def ask(reader: RecordReader, etag: str | None) -> Iterator[Page]:  # noqa: ARG001 - there is no ETag
             query = f"api-version={API_VERSION}&periodStartDate={start}&periodEndDate={end}"
-            return opened(self.api.pages(f"{path}?{query}"), unwrap)
+            return mapped(self.api.pages(f"{path}?{query}"), unwrap)
 
         def finish() -> None:
             bookmark["invoice_period_end_date"] = max(met["invoice_period_end_date"])
@@ -121,13 +121,13 @@ class Invoices(BillingStream):
         return Documents(folder, self.logger) if folder else None
 
     def _kept(self, documents: Documents | None, path: str, name: str) -> dict[str, Any]:
-        """Return what is known of an invoice's document, which is stored if it was not; a refusal is but told."""
+        """Return what is known of an invoice's document, which is stored if it was not; a failure is but told."""
         if not documents or not name:
             return {}
         fetch = partial(self.api.document, f"{path}/{quote(name, safe='')}/download?api-version={API_VERSION}")
         try:
             return documents.keep(f"{name}.pdf", fetch)
-        except RefusedError as error:
+        except PartError as error:
             self.logger.warning("There is no document of invoice %s, the next run asks again: %s", name, error)
             return {}
 
@@ -151,7 +151,7 @@ def _path(context: Mapping[str, str]) -> str:
 def _unwrapped(row: Row) -> dict[str, Any]:
     """Return an invoice with its amounts as two values each, and its links without what would open them."""
     invoice: dict[str, Any] = {}
-    for name, value in properties(row).items():
+    for name, value in row.items():
         if isinstance(value, Mapping) and value.keys() and value.keys() <= {"currency", "value"}:
             invoice |= {name: value.get("value"), f"{name}Currency": value.get("currency")}
         else:

@@ -12,8 +12,8 @@ import pendulum
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_azure_ea.api.errors import NotReadyError
-from tap_azure_ea.api.pages import Page
-from tap_azure_ea.datasets.billing import SUBSCRIPTION_ID, BillingStream, opened, properties
+from tap_azure_ea.api.pages import Page, mapped
+from tap_azure_ea.datasets.billing import SUBSCRIPTION_ID, BillingStream
 from tap_azure_ea.fields import date, day, json_object, number, read_object, text, timestamp
 from tap_azure_ea.records import EXTRA, RecordReader, Row
 from tap_azure_ea.snapshot import DELETED_AT, ROW_NUMBER
@@ -102,7 +102,7 @@ class ResourceUsage(BillingStream):
         except NotReadyError:
             unready.add(reported)
             raise
-        return opened(pages, _unwrapped)
+        return mapped(pages, _opened)
 
     @property
     def _granularity(self) -> str:
@@ -165,13 +165,12 @@ def _leave(bookmark: dict[str, Any], reported: str, *, settled: bool) -> None:
         bookmark["finished_to"] = max(bookmark["finished_to"], reported)
 
 
-def _unwrapped(row: Row) -> dict[str, Any]:
+def _opened(row: Row) -> Row:
     """Return a row with what its instance data says of the resource, as far as that can be read."""
-    usage = properties(row)
     try:
-        instance = dict(read_object(usage["instanceData"]))
+        instance = dict(read_object(row["instanceData"]))
         resource = dict(instance.pop("Microsoft.Resources"))
     except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError):
-        return usage
-    rest = {name: resource.pop(name) for name in usage.keys() & resource.keys()}
-    return {**usage, **resource, "instanceData": {**instance, **rest} or None}
+        return row
+    rest = {name: resource.pop(name) for name in row.keys() & resource.keys()}
+    return {**row, **resource, "instanceData": {**instance, **rest} or None}

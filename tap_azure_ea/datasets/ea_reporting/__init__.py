@@ -7,22 +7,18 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import quote
 
-from singer_sdk import Tap
-
 from tap_azure_ea.api.ea_reporting import EAReportingAPI, listing
 from tap_azure_ea.api.pages import Page
-from tap_azure_ea.fields import Field, text
-from tap_azure_ea.records import EXTRA, Record, RecordReader
+from tap_azure_ea.fields import Field
+from tap_azure_ea.periods import BILLING_PERIOD_ID, ENROLLMENT_NUMBER, BillingPeriod
+from tap_azure_ea.records import EXTRA, Record, RecordReader, Row
 from tap_azure_ea.snapshot import DELETED_AT, ETAG, ROW_NUMBER
 from tap_azure_ea.stream import Part, SnapshotStream
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
-    from tap_azure_ea.datasets.ea_reporting.billing_periods import BillingPeriod, BillingPeriods
-
-ENROLLMENT_NUMBER = text("enrollment_number", "Number of the EA enrollment.")
-BILLING_PERIOD_ID = text("billing_period_id", "Billing period, yyyyMM.")
+    from tap_azure_ea.datasets.ea_reporting.billing_periods import BillingPeriods
 
 
 def period_record(*fields: Field) -> tuple[Field, ...]:
@@ -35,7 +31,7 @@ def period_rows(*fields: Field) -> tuple[Field, ...]:
     return period_record(ROW_NUMBER, *fields)
 
 
-class EAReportingStream(SnapshotStream):
+class EAReportingStream(SnapshotStream[EAReportingAPI]):
     """A dataset that the EA Reporting API publishes for each billing period.
 
     ``path`` asks for a whole period and ``custom_date_path`` for the days of one, where the API can do that; then
@@ -50,18 +46,9 @@ class EAReportingStream(SnapshotStream):
     primary_keys: tuple[str, ...] = (ENROLLMENT_NUMBER.name, BILLING_PERIOD_ID.name, ROW_NUMBER.name)
 
     @staticmethod
-    def envelope(body: Any) -> tuple[list[dict[str, Any]], str | None]:
+    def envelope(body: Any) -> tuple[list[Row], str | None]:
         """Open an answer: its rows, and the link to the next page."""
         return listing(body)
-
-    def __init__(self, tap: Tap, connect: Callable[[], EAReportingAPI]) -> None:
-        super().__init__(tap)
-        self._connect = connect
-
-    @cached_property
-    def api(self) -> EAReportingAPI:
-        """The enrollment to ask."""
-        return self._connect()
 
     @cached_property
     def periods(self) -> dict[str, BillingPeriod]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tap_azure_ea.api.ea_reporting import one_row
-from tap_azure_ea.datasets.ea_reporting import BILLING_PERIOD_ID, ENROLLMENT_NUMBER, EAReportingStream, period_record
+from tap_azure_ea.datasets.ea_reporting import EAReportingStream, period_record
 from tap_azure_ea.fields import json_array, number, text
+from tap_azure_ea.periods import BILLING_PERIOD_ID, ENROLLMENT_NUMBER
 
 NAMED_VALUES = {
     "type": "object",

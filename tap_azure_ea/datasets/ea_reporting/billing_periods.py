@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pendulum
 
 from tap_azure_ea.api.errors import AzureError
-from tap_azure_ea.datasets.ea_reporting import BILLING_PERIOD_ID, ENROLLMENT_NUMBER, EAReportingStream
+from tap_azure_ea.datasets.ea_reporting import EAReportingStream
 from tap_azure_ea.fields import date, day, text
+from tap_azure_ea.periods import BILLING_PERIOD_ID, ENROLLMENT_NUMBER, BillingPeriod
 from tap_azure_ea.records import EXTRA, Record, RecordReader
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
-
-
-@dataclass(frozen=True)
-class BillingPeriod:
-    """A period as far as ``start_date`` and ``end_date`` ask for it; both days are included."""
-
-    billing_period_id: str
-    first_day: str
-    last_day: str
-    whole: bool
 
 
 class BillingPeriods(EAReportingStream):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tap_azure_ea.datasets.ea_reporting import ENROLLMENT_NUMBER, EAReportingStream
+from tap_azure_ea.datasets.ea_reporting import EAReportingStream
 from tap_azure_ea.fields import date, json_array, number, text
+from tap_azure_ea.periods import ENROLLMENT_NUMBER
 from tap_azure_ea.records import EXTRA
 from tap_azure_ea.snapshot import DELETED_AT, ETAG, ROW_NUMBER
 from tap_azure_ea.stream import Part
