@@ -65,6 +65,13 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         description="Subscriptions whose resource usage is read; the first of them asks for the rate card.",
     ),
     _text(
+        "scope",
+        "Scope",
+        "What to read cost details of instead of the whole enrollment: a department, an enrollment account, a "
+        "subscription or a billing profile, as Azure Resource Manager names it.",
+        examples=["/subscriptions/00000000-0000-0000-0000-000000000000"],
+    ),
+    _text(
         "start_date",
         "Start date",
         "First day to read, such as 2026-01-31; all there is if not set. A billing period that it cuts is read from "
@@ -86,6 +93,13 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
     _text("rate_card_currency", "Rate card currency", "Currency of the rate card, ISO 4217.", default="USD"),
     _text("rate_card_locale", "Rate card locale", "Language of the rate card's names.", default="en-US"),
     _text("rate_card_region", "Rate card region", "Country where the offer was purchased.", default="US"),
+    th.Property(
+        "restate_periods",
+        th.IntegerType,
+        default=2,
+        title="Restate periods",
+        description="How many of the newest months Cost Management is asked for again in every run.",
+    ),
     _text(
         "invoice_directory", "Invoice directory", "Folder for the PDFs of invoices; they are not downloaded if not set."
     ),
@@ -176,6 +190,8 @@ class Settings:
             url, schemes = urlsplit(self.text(name)), {"https"} if name == "login_url" else {"http", "https"}
             if url.geturl() and (url.scheme not in schemes or not url.hostname):
                 yield f"{name} is not a URL such as https://{name.split('_')[0]}.example"
+        if self._config["restate_periods"] < 1:
+            yield "restate_periods is less than 1, but the current month grows every day: set 1 or more"
         start, end = (_day(self.text(name)) for name in ("start_date", "end_date"))
         for name, value in {"start_date": start, "end_date": end}.items():
             if self.text(name) and not value:
@@ -191,10 +207,11 @@ class Settings:
                 "tenant_id, client_id and client_secret for the Azure Billing APIs; or set sandbox to true to try the "
                 "tap without an Azure account"
             )
-        if not self.text("enrollment_number") and (self.text("api_key") or not self.subscription_ids):
+        asked = self.subscription_ids or self.text("scope")
+        if not self.text("enrollment_number") and (self.text("api_key") or not asked):
             yield (
                 "enrollment_number is not set. Set it, or set sandbox to true to try the tap without an Azure account"
-                + ("; or set subscription_ids" if self.signs_in and not self.text("api_key") else "")
+                + ("; or set subscription_ids or scope" if self.signs_in and not self.text("api_key") else "")
             )
         if self.text("api_key") and not self.text("ea_reporting_url") and self.text("cloud") not in ea_reporting.HOSTS:
             yield f"api_key opens nothing in cloud {self.text('cloud')}, unless ea_reporting_url says where"

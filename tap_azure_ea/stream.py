@@ -136,17 +136,17 @@ class SnapshotStream(Stream, Generic[API]):
         What is refused does not keep the rest from being read, but what else is of a scope that may not be asked.
         """
         scope = next(iter(context.values()), None) if context else None
-        if not context or scope in self._closed:
+        if scope in self._closed or (context is None and self.partitions is not None):
             return
         try:
-            for part in self.parts(context):
+            for part in self.parts(context or {}):
                 yield from self._replace(part)
         except PartError as error:
             if self.sampling:
                 raise
             if isinstance(error, ForbiddenError):
                 self._closed.add(scope)
-            title = f"{self.name} of {' '.join(str(value) for value in context.values())}"
+            title = " of ".join([self.name, *filter(None, [" ".join(map(str, (context or {}).values()))])])
             self.failures.append(f"{title}: {error}")
             self.logger.error("%s cannot be read; the rest is read before the run fails. %s", title, error)  # noqa: TRY400
 

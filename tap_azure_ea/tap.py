@@ -19,7 +19,7 @@ from tap_azure_ea.api.ea_reporting import EAReportingAPI
 from tap_azure_ea.api.entra import AccessToken, Identity, SignIn
 from tap_azure_ea.api.errors import AzureError
 from tap_azure_ea.api.resource_manager import CLOUDS, ResourceManagerAPI
-from tap_azure_ea.datasets import billing, datasets, ea_reporting
+from tap_azure_ea.datasets import billing, cost_management, datasets, ea_reporting
 from tap_azure_ea.settings import CONFIG_JSONSCHEMA, Settings
 from tap_azure_ea.stream import SnapshotStream
 from tap_azure_ea.writer import BufferedWriter, ReaderGoneError
@@ -72,6 +72,7 @@ class TapAzureEA(Tap):
         families = {
             ea_reporting: (bool(self.settings.text("api_key")), lambda: self.ea_reporting),
             billing: (self.settings.signs_in, lambda: self.resource_manager),
+            cost_management: (self.settings.signs_in, lambda: self.resource_manager),
         }
         given = not self.config["sandbox"] and any(opened for opened, _ in families.values())
         return [

@@ -134,18 +134,40 @@ def test_no_secret_is_shown_in_what_is_wrong_with_it(name: str, caplog: pytest.L
 
 
 EA_REPORTING = ["balance_summary", "billing_periods", "marketplace_charges", "price_sheet", "usage_details"]
+COST_MANAGEMENT = [
+    "actual_cost_details",
+    "amortized_cost_details",
+    "balances",
+    "billing_accounts",
+    "marketplaces",
+    "price_sheet_items",
+    "reservation_details",
+    "reservation_recommendations",
+    "reservation_summaries",
+    "reservation_transactions",
+]
 BY_SUBSCRIPTION = ["rate_card_meters", "rate_card_offer_terms", "resource_usage"]
+
+
+EVERYTHING = [*EA_REPORTING, "invoices", *BY_SUBSCRIPTION, *COST_MANAGEMENT]
 
 
 @pytest.mark.parametrize(
     ("config", "streams"),
     [
         (VALID, EA_REPORTING),
-        ({"enrollment_number": "1", "access_token": "t"}, ["invoices"]),
-        ({"subscription_ids": ["s"], **SIGN_IN}, ["invoices", *BY_SUBSCRIPTION]),
-        ({"subscription_ids": ["s"], "credential": "managed_identity"}, ["invoices", *BY_SUBSCRIPTION]),
-        ({**VALID, "tenant_id": "t", "subscription_ids": ["s"]}, [*EA_REPORTING, "invoices", *BY_SUBSCRIPTION]),
-        ({"sandbox": True}, [*EA_REPORTING, "invoices", *BY_SUBSCRIPTION]),
+        ({"enrollment_number": "1", "access_token": "t"}, [*COST_MANAGEMENT, "invoices"]),
+        ({"subscription_ids": ["s"], **SIGN_IN}, ["billing_accounts", "invoices", *BY_SUBSCRIPTION]),
+        (
+            {"subscription_ids": ["s"], "credential": "managed_identity"},
+            ["billing_accounts", "invoices", *BY_SUBSCRIPTION],
+        ),
+        (
+            {"scope": "/subscriptions/s", "access_token": "t"},
+            ["actual_cost_details", "amortized_cost_details", "billing_accounts"],
+        ),
+        ({**VALID, "tenant_id": "t", "subscription_ids": ["s"]}, EVERYTHING),
+        ({"sandbox": True}, EVERYTHING),
     ],
 )
 def test_discovery_lists_what_the_settings_open(config: dict[str, Any], streams: list[str]) -> None:

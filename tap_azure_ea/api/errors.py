@@ -24,7 +24,11 @@ class RefusedError(PartError):
 
 
 class ForbiddenError(RefusedError):
-    """This may not be asked, or is not there, for whom the credentials are of; something like it may be."""
+    """This may not be asked by whom the credentials are of; something like it may be."""
+
+
+class NotFoundError(ForbiddenError):
+    """This is not there, or not for whom the credentials are of."""
 
 
 class DeadLinkError(RefusedError):

@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 import requests
 
 from tap_azure_ea.api.bodies import decode, encode, words
-from tap_azure_ea.api.errors import AzureError, DeadLinkError, ForbiddenError, RefusedError
+from tap_azure_ea.api.errors import AzureError, DeadLinkError, ForbiddenError, NotFoundError, RefusedError
 from tap_azure_ea.api.retry_after import retry_after
 from tap_azure_ea.api.urls import origin, without_signature
 
@@ -28,7 +28,7 @@ ALIVE_INTERVAL = 60
 CHUNK = 1 << 16
 
 RETRIABLE = frozenset({429, 500, 502, 503, 504})
-FORBIDDEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+REFUSALS = {401: ForbiddenError, 403: ForbiddenError, 404: NotFoundError}
 BODILESS = frozenset({HTTPStatus.ACCEPTED, HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 T = TypeVar("T")
@@ -244,7 +244,7 @@ class HTTPClient:
         message = f"{asked} answered {answer}. {remedy}".strip()
         if status is None or status in RETRIABLE:
             raise AzureError(message)
-        raise ForbiddenError(message, status) if status in FORBIDDEN else RefusedError(message, status)
+        raise REFUSALS.get(status, RefusedError)(message, status)
 
     def _wait(self, request: requests.PreparedRequest, reason: _Retriable, failures: int) -> None:
         """Wait as long as Azure asks, or else twice as long as the last time, and say why."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from http import HTTPStatus
 from time import sleep
 from typing import IO, Any
 
 from tap_azure_ea.api.csv_rows import csv_files
 from tap_azure_ea.api.entra import NO_CLAIMS
-from tap_azure_ea.api.errors import AzureError, DeadLinkError, NotReadyError, RefusedError
+from tap_azure_ea.api.errors import AzureError, DeadLinkError, ForbiddenError, NotReadyError, RefusedError
 from tap_azure_ea.api.http import LONGEST_WAIT, Answer, Credentials, HTTPClient
 from tap_azure_ea.api.pages import Envelope, Page, Row, checked, linked, mapped, paged
 from tap_azure_ea.api.report import POLL_INTERVAL, download_report
@@ -86,17 +87,40 @@ class ResourceManagerAPI:
         self._kept: dict[str, IO[bytes]] = {}
         self._http = HTTPClient(base_url, credentials, _remedy, logger)
 
-    def pages(self, path: str, envelope: Envelope | None = None, *, patient: bool = True) -> Iterator[Page]:
+    def pages(
+        self, path: str, envelope: Envelope | None = None, *, etag: str | None = None, patient: bool = True
+    ) -> Iterator[Page]:
         """Yield the pages of a listing, or of whatever ``envelope`` opens; rows are resources and their properties.
 
-        Raises ``NotReadyError``, on any page, where Azure is still processing what was asked for; if ``patient``, it is
-        asked a few times more before that.
+        These APIs tag nothing: the pages bear the ETag that is given. Raises ``NotReadyError``, on any page, where
+        Azure is still processing what was asked for; if ``patient``, it is asked a few times more before that.
         """
 
         def ask(link: str, base: str | None = None) -> Answer:
             return self._ready(lambda: self._http.get(link, base=base), MAX_QUESTIONS if patient else 1)
 
-        return mapped(linked(ask, ask(path), envelope or listing), _unwrapped)
+        pages = mapped(linked(ask, ask(path), envelope or listing), _unwrapped)
+        return (replace(page, etag=etag) for page in pages)
+
+    def pages_of_days(
+        self, path: Callable[[str, str], str], first_day: str, last_day: str, etag: str | None = None
+    ) -> Iterator[Page]:
+        """Yield the pages of a listing of days, both included; a range that is refused is asked for in halves."""
+        halves = self._halved(path, date.fromisoformat(first_day), date.fromisoformat(last_day))
+        return (replace(page, number=number, etag=etag) for number, page in enumerate(halves, start=1))
+
+    def _halved(self, path: Callable[[str, str], str], first_day: date, last_day: date) -> Iterator[Page]:
+        try:
+            pages = self.pages(path(str(first_day), str(last_day)))
+        except RefusedError as error:
+            if isinstance(error, ForbiddenError) or first_day == last_day:
+                raise
+            self._logger.info("Asking for %s to %s in halves: %s", first_day, last_day, error)
+            middle = first_day + (last_day - first_day) // 2
+            yield from self._halved(path, first_day, middle)
+            yield from self._halved(path, middle + timedelta(1), last_day)
+        else:
+            yield from pages
 
     def report_pages(
         self, path: str, is_header: Callable[[list[str]], bool], etag: str | None = None, body: Any = None
