@@ -1,4 +1,4 @@
-"""Peak memory of the tap while it reads a month of usage, or the rate card, from the sandbox: see ``--help``."""
+"""Peak memory of the tap while it reads a month of charges, or the rate card, from the sandbox: see ``--help``."""
 
 from __future__ import annotations
 
@@ -73,17 +73,13 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--size", type=int, default=540, help="1,880 rows, or 145 meters, each (default: 540, a million and 78,300)"
+        "--size", type=int, default=540, help="a million rows of a month, or 78,300 meters (default: 540)"
     )
-    parser.add_argument("--format", choices=["json", "csv"], default="csv", help="of the usage (default: csv)")
-    parser.add_argument("--rate-card", action="store_true", help="read the rate card and no usage")
+    parser.add_argument("--stream", default="usage_details", help="default: usage_details, in CSV")
+    parser.add_argument("--format", choices=["json", "csv"], default="csv", help="of usage_details (default: csv)")
     arguments = parser.parse_args()
-    if arguments.rate_card:
-        rows, megabytes = peak(arguments.size, "rate_card_meters")
-        print(f"rate card: {rows:,} meters, {megabytes} MB at the peak")
-    else:
-        rows, megabytes = peak(arguments.size, "usage_details", usage_format=arguments.format)
-        print(f"{arguments.format}: {rows:,} rows, {megabytes} MB at the peak")
+    rows, megabytes = peak(arguments.size, arguments.stream, usage_format=arguments.format)
+    print(f"{arguments.stream}: {rows:,} rows, {megabytes} MB at the peak")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tap_azure_ea
-from tap_azure_ea.datasets import billing, datasets, ea_reporting
+from tap_azure_ea.datasets import billing, cost_management, datasets, ea_reporting
 from tap_azure_ea.tap import TapAzureEA
 
 PACKAGE = Path(tap_azure_ea.__file__).parent
@@ -33,7 +33,7 @@ ALLOWED = {
     "tap": {"api", "datasets", "sandbox", "settings", "stream", "writer"},
 }
 HTTP_LIBRARIES = {"azure", "http", "requests", "urllib3"}
-FAMILIES = (billing, ea_reporting)
+FAMILIES = (billing, cost_management, ea_reporting)
 
 
 def room(path: Path) -> str:

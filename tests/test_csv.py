@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import io
 import json
+import re
+import zipfile
 from typing import Any
 
 import pytest
 
-from tap_azure_ea.api.csv_rows import csv_rows
+from tap_azure_ea.api.csv_rows import csv_files, csv_rows
 from tap_azure_ea.api.errors import AzureError
 from tap_azure_ea.sandbox import Fault, Sandbox
 from tests.conftest import Record, Run, Target, settings, sync
@@ -204,3 +207,38 @@ def test_the_dialect_is_read_whatever_comes_before_the_header() -> None:
 
 def test_a_file_of_a_header_alone_has_no_rows() -> None:
     assert list(csv_rows(io.BytesIO(b"Cost,Tags\r\n"), header)) == []
+
+
+TABLE = b"\xef\xbb\xbfA,B\r\n1,2\r\n"
+
+
+def packed(**files: bytes) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name.replace("_", "."), data)
+    return content.getvalue()
+
+
+def rows_of(*files: bytes) -> list[dict[str, str]]:
+    return list(csv_files(map(io.BytesIO, files), lambda cells: cells == ["A", "B"]))
+
+
+def test_files_are_read_one_after_the_other_packed_or_not() -> None:
+    row = {"A": "1", "B": "2"}
+    assert rows_of(TABLE, gzip.compress(TABLE), packed(a_csv=TABLE, b_CSV=TABLE, read_me=b"no table")) == [row] * 4
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (packed(read_me=b"no table"), "the archive holds no CSV, but read.me"),
+        (packed(), "the archive holds no CSV, but nothing"),
+        (packed(a_csv=TABLE)[:40], "it cannot be unpacked"),
+        (gzip.compress(TABLE)[:-9], "it cannot be unpacked"),
+        (packed(a_csv=b"C,D\r\n"), "none of the first 50 lines is a header"),
+    ],
+)
+def test_an_archive_that_is_broken_or_holds_no_csv_is_told(content: bytes, words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        rows_of(content)

@@ -17,7 +17,7 @@ import yaml
 from jsonschema import Draft7Validator
 
 from tap_azure_ea.api.http import LONGEST_WAIT, MAX_TRIES
-from tap_azure_ea.datasets import billing, datasets, ea_reporting
+from tap_azure_ea.datasets import billing, cost_management, datasets, ea_reporting
 from tap_azure_ea.tap import TapAzureEA
 
 PROJECT = Path(__file__).parent.parent
@@ -47,7 +47,11 @@ def test_the_readmes_settings_are_the_taps() -> None:
 
 @pytest.mark.parametrize(
     ("heading", "family"),
-    [("### Of the EA Reporting API", ea_reporting), ("### Of the Azure Billing APIs", billing)],
+    [
+        ("### Of the EA Reporting API", ea_reporting),
+        ("### Of the Azure Billing APIs", billing),
+        ("### Of Cost Management", cost_management),
+    ],
 )
 def test_the_readmes_streams_are_the_taps(heading: str, family: ModuleType) -> None:
     expected = [

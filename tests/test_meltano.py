@@ -17,7 +17,7 @@ import duckdb
 import psycopg
 import pytest
 
-from tap_azure_ea.sandbox import Sandbox, rate_card, resource_usage
+from tap_azure_ea.sandbox import Sandbox, cost_details, rate_card, resource_usage
 from tap_azure_ea.sandbox.bill import Bill
 from tap_azure_ea.sandbox.catalogue import SUBSCRIPTIONS, guid
 from tap_azure_ea.sandbox.server import ENROLLMENT_NUMBER
@@ -223,3 +223,64 @@ def test_the_azure_billing_apis_end_in_duckdb_as_exactly_the_sandboxs_rows(proje
     second = project.meltano("run", "--state-id-suffix=billing", "demo", environment="sandbox", **more)
     assert "Finished resource_usage: 30 restated" in second.stderr
     assert "Finished rate_card_meters: 1 unchanged; 0 rows" in second.stderr
+
+
+COST_MANAGEMENT = [
+    "actual_cost_details", "amortized_cost_details", "balances", "billing_accounts", "marketplaces",
+    "price_sheet_items", "reservation_details", "reservation_recommendations", "reservation_summaries",
+    "reservation_transactions",
+]  # fmt: skip
+COST_DETAILS = """
+select billing_period_id, row_number, cost_in_billing_currency, resource_id, charge_type
+from azure.{} where _sdc_deleted_at is null order by 1, 2
+"""
+
+
+def test_cost_management_ends_in_duckdb_and_postgresql_as_exactly_the_sandboxs_rows_also_after_a_restatement(
+    project: Project, postgresql: str
+) -> None:
+    sandbox = project.sandbox
+    more = {
+        "TAP_AZURE_EA__SELECT": json.dumps([f"{stream}.*" for stream in COST_MANAGEMENT]),
+        "TAP_AZURE_EA_ACCESS_TOKEN": sandbox.access_token,
+        "TAP_AZURE_EA_MANAGEMENT_URL": sandbox.url,
+        "TAP_AZURE_EA_START_DATE": "2026-02-01",
+        "TAP_AZURE_EA_END_DATE": "2026-03-31",
+        # It is the sandbox's today that months are counted from here, not that of the machine.
+        "TAP_AZURE_EA_RESTATE_PERIODS": "1200",
+        "TARGET_DUCKDB_FILEPATH": "output/cost_management.duckdb",
+        "TARGET_POSTGRES_SQLALCHEMY_URL": postgresql.replace("postgresql://", "postgresql+psycopg://"),
+    }
+    project.meltano("install", "loader", "target-postgres")
+    for restatement in (None, "202602"):
+        if restatement:
+            sandbox.bill.restate(restatement)
+        for target in ("target-duckdb", "target-postgres"):
+            project.meltano("run", "--state-id-suffix=costs", "tap-azure-ea", target, **more)
+        with duckdb.connect(str(project.folder / "output" / "cost_management.duckdb"), read_only=True) as database:
+            for stream, expected in charges(sandbox).items():
+                held = database.execute(COST_DETAILS.format(stream)).fetchall()
+                assert held == [(*key, float(cost), *rest) for key, cost, rest in expected]
+            assert {name for (name,) in database.execute("select table_name from duckdb_tables()").fetchall()} >= {
+                *COST_MANAGEMENT
+            }
+        with psycopg.connect(postgresql) as connection:
+            for stream, expected in charges(sandbox).items():
+                rows = connection.execute(COST_DETAILS.format(stream).encode()).fetchall()
+                assert rows == [(*key, cost, *rest) for key, cost, rest in expected]
+
+
+def charges(sandbox: Sandbox) -> dict[str, list[tuple[tuple[str, int], Decimal, tuple[str | None, str]]]]:
+    metrics = {"actual_cost_details": "ActualCost", "amortized_cost_details": "AmortizedCost"}
+    return {
+        stream: [
+            (
+                (period, number),
+                Decimal(str(row["CostInBillingCurrency"])),
+                (row["ResourceId"] or None, row["ChargeType"]),
+            )
+            for period in ("202602", "202603")
+            for number, row in enumerate(cost_details.rows(sandbox.bill, metric, *sandbox.bill.days(period)), start=1)
+        ]
+        for stream, metric in metrics.items()
+    }

@@ -26,7 +26,22 @@ DATASETS = [
     "reserved_instance_usage_summaries",
     "usage_details",
 ]
-BILLING = ["invoices", "rate_card_meters", "rate_card_offer_terms", "resource_usage"]
+RESOURCE_MANAGER = [
+    "actual_cost_details",
+    "amortized_cost_details",
+    "balances",
+    "billing_accounts",
+    "invoices",
+    "marketplaces",
+    "price_sheet_items",
+    "rate_card_meters",
+    "rate_card_offer_terms",
+    "reservation_details",
+    "reservation_recommendations",
+    "reservation_summaries",
+    "reservation_transactions",
+    "resource_usage",
+]
 TAP = [str(Path(sys.executable).with_name("tap-azure-ea"))]
 
 
@@ -140,7 +155,7 @@ def test_wrong_settings_are_told_line_by_line(tmp_path: Path) -> None:
 
 def test_discovery_needs_no_settings_and_lists_every_dataset() -> None:
     catalog = json.loads(run("--discover").stdout)
-    assert [stream["stream"] for stream in catalog["streams"]] == sorted(DATASETS + BILLING)
+    assert [stream["stream"] for stream in catalog["streams"]] == sorted(DATASETS + RESOURCE_MANAGER)
 
 
 def test_the_connection_test_reads_a_record_of_each_dataset(config: list[str]) -> None:

@@ -192,7 +192,7 @@ def test_an_offer_that_is_refused_is_told_in_azures_words(sandbox: Sandbox) -> N
         read(sandbox, rate_card_offer="MS-AZR-0017P", select=METERS)
     words = "Invalid query specified. Please specify valid values for OfferDurableId, Currency, Locale and RegionInfo."
     assert f'answered 400 Bad Request: "{words}"' in str(raised.value)
-    assert "Check rate_card_offer" in str(raised.value)
+    assert "rate_card_offer, currency, locale and region." in str(raised.value)
     assert len(sandbox.requests) == 1
 
 

@@ -194,23 +194,29 @@ def test_two_thousand_periods_are_read(small: Sandbox) -> None:
 
 @pytest.mark.parametrize("usage_format", ["json", "csv"])
 def test_memory_does_not_grow_with_the_bill(usage_format: str) -> None:
-    small_rows, small_peak = measured(1, usage_format)
-    large_rows, large_peak = measured(27, usage_format)
+    small_rows, small_peak = measured(1, "--format", usage_format)
+    large_rows, large_peak = measured(27, "--format", usage_format)
     assert (small_rows, large_rows) == (1_876, 50_652)
     assert large_peak < small_peak + 25
     assert large_peak < 150
 
 
+def test_memory_does_not_grow_with_the_cost_details() -> None:
+    _, small_peak = measured(1, "--stream", "actual_cost_details")
+    large_rows, large_peak = measured(54, "--stream", "actual_cost_details")
+    assert large_rows > 100_000
+    assert large_peak < small_peak + 25
+    assert large_peak < 150
+
+
 def test_a_rate_card_of_the_full_size_is_read_in_less_than_150_mb() -> None:
-    command = [sys.executable, "-m", "benchmarks.memory", "--rate-card"]
-    printed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-    meters, megabytes = printed.removeprefix("rate card: ").removesuffix(" MB at the peak\n").split(" meters, ")
-    assert meters == "78,300"
-    assert int(megabytes) < 150
+    meters, megabytes = measured(540, "--stream", "rate_card_meters")
+    assert meters == 78_300
+    assert megabytes < 150
 
 
-def measured(size: int, usage_format: str) -> tuple[int, int]:
-    command = [sys.executable, "-m", "benchmarks.memory", "--size", str(size), "--format", usage_format]
+def measured(size: int, *arguments: str) -> tuple[int, int]:
+    command = [sys.executable, "-m", "benchmarks.memory", "--size", str(size), *arguments]
     printed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-    rows, megabytes = printed.removeprefix(f"{usage_format}: ").removesuffix(" MB at the peak\n").split(" rows, ")
+    rows, megabytes = printed.partition(": ")[2].removesuffix(" MB at the peak\n").split(" rows, ")
     return int(rows.replace(",", "")), int(megabytes)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import IO, cast
 
-ZIP, GZIP = b"PK\x03\x04", b"\x1f\x8b"
+ZIP, GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
 LONGEST_PREAMBLE = 50
 LONGEST_CELL = 2**31 - 1
 
@@ -46,10 +46,10 @@ def csv_files(files: Iterable[IO[bytes]], is_header: Callable[[list[str]], bool]
     """
     for file in files:
         with file:
-            magic = file.read(len(ZIP))
+            magic = file.read(4)
             file.seek(0)
             try:
-                if magic == ZIP:
+                if magic in ZIP:
                     yield from _archived(file, is_header)
                 else:
                     plain = gzip.GzipFile(fileobj=file) if magic.startswith(GZIP) else file

@@ -60,7 +60,7 @@ _ROLE = (
 _VERSION = "The host does not know this version of the API; if it names the versions it knows, please open an issue."
 _REMEDIES = {
     None: "Check management_url, cloud and the network.",
-    400: "Check rate_card_offer and its currency, locale and region, or start_date and end_date.",
+    400: "Check what these words name: start_date, end_date, scope, or rate_card_offer, currency, locale and region.",
     401: "If access_token is set, it has expired: set a new one. If not, check cloud and tenant_id.",
     403: _ROLE,
     404: "Check enrollment_number, subscription_ids and management_url.",

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from operator import itemgetter
+from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import msgspec
 
 encode = msgspec.json.Encoder(decimal_format="number").encode
+BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -52,3 +59,13 @@ class Response:
 def error(status: int, message: str, code: str | None = None) -> Response:
     """Return a refusal in Azure's envelope; its code is the status where Azure has no better word."""
     return Response(status, encode({"error": {"code": code or str(status), "message": message}}))
+
+
+def table(names: Sequence[str], rows: Iterable[dict[str, Any]]) -> bytes:
+    """Return these columns as CSV, decimals without exponents."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\r\n")
+    lines.writerow(names)
+    cells = itemgetter(*names)
+    lines.writerows([f"{cell:f}" if type(cell) is Decimal else cell for cell in cells(row)] for row in rows)
+    return text.getvalue().encode()

@@ -17,7 +17,10 @@ HOURS = Decimal("24.000000000000000")
 
 @dataclass(frozen=True)
 class Reservation:
-    """Some instances of a size, reserved from a day of the enrollment's first year; ``refunded`` of them given back."""
+    """Some instances of a size, reserved from a day of the enrollment's first year; ``refunded`` of them given back.
+
+    What is paid once lasts for its term, and what is paid each month is renewed after it.
+    """
 
     name: str
     sku: str
@@ -52,7 +55,7 @@ def charges(bill: Bill, first_day: date, last_day: date) -> list[Row]:
     for reservation in RESERVATIONS:
         rows += [
             _charge(bill, reservation, event)
-            for event in _events(bill, reservation)
+            for event in events(bill, reservation)
             if first_day <= event.day <= min(last_day, bill.today)
         ]
     return rows
@@ -97,23 +100,25 @@ def recommendations(bill: Bill, scope: str, look_back_days: int) -> list[Row]:
     return rows
 
 
-def _start(bill: Bill, reservation: Reservation) -> date:
+def start(bill: Bill, reservation: Reservation) -> date:
+    """Return the day on which it was bought."""
     return date(bill.first_day.year, reservation.month, 5)
 
 
-def _events(bill: Bill, reservation: Reservation) -> Iterator[Event]:
-    start = _start(bill, reservation)
-    months = range(12) if reservation.frequency == "Recurring" else range(1)
-    for month in months:
-        day = date(start.year + (start.month - 1 + month) // 12, (start.month - 1 + month) % 12 + 1, start.day)
+def events(bill: Bill, reservation: Reservation) -> Iterator[Event]:
+    """Return all that is charged for it, up to this month."""
+    bought = start(bill, reservation)
+    months = (bill.today.year - bought.year) * 12 + bill.today.month - bought.month
+    for month in range(months + 1 if reservation.frequency == "Recurring" else 1):
+        day = date(bought.year + (bought.month - 1 + month) // 12, (bought.month - 1 + month) % 12 + 1, bought.day)
         yield Event(day, "Purchase", reservation.quantity, reservation.amount)
     if reservation.refunded:
         share = reservation.amount * reservation.refunded / reservation.quantity
-        yield Event(start + timedelta(40), "Refund", reservation.refunded, -share)
+        yield Event(bought + timedelta(40), "Refund", reservation.refunded, -share)
 
 
 def _days(bill: Bill, reservation: Reservation, first_day: date, last_day: date) -> list[date]:
-    return days_between(max(first_day, _start(bill, reservation)), min(last_day, bill.today - timedelta(1)))
+    return days_between(max(first_day, start(bill, reservation)), min(last_day, bill.today - timedelta(1)))
 
 
 def _charge(bill: Bill, reservation: Reservation, event: Event) -> Row:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import date, datetime, timezone
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from types import TracebackType
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -101,7 +102,9 @@ class Sandbox:
 
     @cached_property
     def _tls(self) -> tuple[Listener, Path]:
-        context, certificate = server_context(Path(self._open.enter_context(TemporaryDirectory())))
+        folder = mkdtemp()
+        self._open.callback(rmtree, folder)
+        context, certificate = server_context(Path(folder))
         return self._open.enter_context(Listener(self.answer, tls=context)), certificate
 
     def expire_tokens(self) -> None:
