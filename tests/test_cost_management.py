@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tap_azure_ea.api.errors import AzureError
+from tap_azure_ea.records import plain
 from tap_azure_ea.sandbox import Fault, Sandbox, cost_details, reservation_api, reservations
 from tests.conftest import Recorder, Run, Target, billing_settings, sync
 
@@ -70,6 +71,133 @@ def assert_equal_to_the_sandbox(target: Target, sandbox: Sandbox) -> None:
         assert [row["reserved_hours"] for row in summaries] == [
             row["reservedHours"] for row in reservations.summaries(sandbox.bill, *days)
         ]
+
+
+def test_a_record_of_cost_details_is_whole(sandbox: Sandbox) -> None:
+    record = read(sandbox, None, "actual_cost_details").records("actual_cost_details", billing_period_id="202602")[0]
+    row = next(cost_details.rows(sandbox.bill, "ActualCost", *sandbox.bill.days("202602")))
+    shop = sandbox.subscription_ids[0]
+    group = f"/subscriptions/{shop}/resourceGroups/rg-shop-web-production"
+    none = dict.fromkeys(
+        [
+            "service_info1", "reservation_id", "reservation_name", "product_order_id", "product_order_name", "term",
+            "availability_zone", "plan_name", "cost_allocation_rule_name", "benefit_id", "benefit_name",
+            "_sdc_deleted_at", "extra",
+        ]
+    )  # fmt: skip
+    assert record == {
+        **none,
+        "enrollment_number": "8675309",
+        "billing_period_id": "202602",
+        "row_number": 1,
+        "scope": ACCOUNT,
+        "invoice_section_name": "Commerce",
+        "account_name": "Online Shop",
+        "account_owner_id": "online.shop@enrollment.example",
+        "subscription_id": shop,
+        "subscription_name": "shop-production",
+        "resource_group": "rg-shop-web-production",
+        "resource_location": "westeurope",
+        "date": "2026-02-01",
+        "product_name": "Virtual Machines - Dsv5 Series - D4s v5 - EU West",
+        "meter_category": "Virtual Machines",
+        "meter_sub_category": "Dsv5 Series",
+        "meter_id": row["MeterId"],
+        "meter_name": "D4s v5",
+        "meter_region": "EU West",
+        "unit_of_measure": "1 Hour",
+        "quantity": row["Quantity"],
+        "effective_price": Decimal("0.1857142857"),
+        "cost_in_billing_currency": row["CostInBillingCurrency"],
+        "cost_center": "CC-4100",
+        "consumed_service": "Microsoft.Compute",
+        "resource_id": f"{group}/providers/Microsoft.Compute/virtualMachines/shop-web-01",
+        "tags": {"app": "webshop", "owner": "commerce", "env": "production"},
+        "offer_id": "MS-AZR-0017P",
+        "additional_info": {
+            "ImageType": "Canonical",
+            "ServiceType": "Standard_D4s_v5",
+            "VCPUs": 4,
+            "UsageType": "ComputeHR",
+        },
+        "service_info2": "Canonical",
+        "resource_name": "shop-web-01",
+        "unit_price": Decimal("0.1857142857"),
+        "publisher_type": "Azure",
+        "publisher_name": "Microsoft",
+        "charge_type": "Usage",
+        "frequency": "UsageBased",
+        "pricing_model": "OnDemand",
+        "billing_account_id": "8675309",
+        "billing_account_name": "Enrollment 8675309",
+        "billing_currency_code": "USD",
+        "billing_period_start_date": "2026-02-01",
+        "billing_period_end_date": "2026-02-28",
+        "billing_profile_id": "8675309",
+        "billing_profile_name": "Enrollment 8675309",
+        "invoice_section_id": "71004",
+        "is_azure_credit_eligible": True,
+        "part_number": "AAD-10401",
+        "pay_g_price": Decimal("0.219142857126"),
+        "service_family": "Compute",
+        "account_id": "410004",
+        "resource_location_normalized": "westeurope",
+        "snapshot_at": "2026-03-10T12:00:00Z",
+    }
+
+
+def test_a_balance_a_transaction_and_a_price_are_whole(sandbox: Sandbox) -> None:
+    run = read(sandbox, None, "balances", "reservation_transactions", "price_sheet_items", "marketplaces")
+    own = {"enrollment_number": "8675309", "billing_period_id": "202602", "snapshot_at": "2026-03-10T12:00:00Z"}
+    none = {"_sdc_deleted_at": None, "extra": None}
+    balance = sandbox.bill.balance("202602")
+    amounts = [
+        "beginning_balance", "ending_balance", "new_purchases", "adjustments", "utilized", "service_overage",
+        "charges_billed_separately", "total_overage", "total_usage", "azure_marketplace_service_charges",
+    ]  # fmt: skip
+    wire = {plain(name): value for name, value in balance.items()}
+    (record,) = run.records("balances", billing_period_id="202602")
+    assert record == {
+        **own,
+        **none,
+        **{name: wire[plain(name)] for name in amounts},
+        "id": f"{ACCOUNT}/providers/Microsoft.Billing/billingPeriods/202602"
+        "/providers/Microsoft.Consumption/balances/202602",
+        "name": "202602",
+        "type": "Microsoft.Consumption/balances",
+        "currency": "USD",
+        "overage_refund": 0,
+        "billing_frequency": "Month",
+        "price_hidden": False,
+        "new_purchases_details": [],
+        "adjustment_details": [],
+    }
+    transaction = run.records("reservation_transactions", billing_period_id="202602")[0]
+    assert {name: transaction[name] for name in ("event_type", "event_date", "amount", "billing_month", "tags")} == {
+        "event_type": "Purchase",
+        "event_date": "2026-02-05T09:30:00Z",
+        "amount": Decimal("612.45"),
+        "billing_month": 20260201,
+        "tags": [],
+    }
+    price = run.records("price_sheet_items", billing_period_id="202602")[0]
+    names = ("part_number", "unit_of_measure", "unit_price", "effective_start_date", "price_type", "row_number")
+    assert {name: price[name] for name in names} == {
+        "part_number": "AAD-10401",
+        "unit_of_measure": "100 Hours",
+        "unit_price": Decimal("18.57142857"),
+        "effective_start_date": "2026-02-01T00:00:00Z",
+        "price_type": "Consumption",
+        "row_number": 1,
+    }
+
+
+def test_nothing_that_azure_is_known_to_send_lands_in_extra(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    run = read(sandbox)
+    for stream in STREAMS:
+        assert run.records(stream)
+        assert {json.dumps(record["extra"]) for record in run.records(stream)} == {"null"}
+    assert "extra" not in caplog.text
 
 
 def restated(run: Run, stream: str) -> list[str]:

@@ -71,12 +71,14 @@ def test_the_readme_states_the_limits_of_the_code() -> None:
     assert "at most an hour" in README
 
 
-@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/MIGRATION.md"]
+)
 def test_links_inside_the_project_lead_somewhere(document: str) -> None:
     text = (PROJECT / document).read_text(encoding="utf-8")
     links = [link.partition("#") for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
     for path, _, anchor in links:
-        target = PROJECT / (path or document)
+        target = (PROJECT / document).parent / path if path else PROJECT / document
         assert target.exists(), path
         if anchor:
             headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)

@@ -30,6 +30,8 @@ class Marketplaces(MonthlyStream):
         text("name", "Azure's name of the charge."),
         text("type", "Type of the resource, as Azure names it here."),
         json_object("tags", "Tags of the resource."),
+        # Azure's word for the period is a whole path, so it is not what billing_period_id is checked against.
+        text("billing_period", "Azure's id of the billing period.", aliases=("billingPeriodId",)),
         text("account_name", "Name of the account."),
         text("additional_info", "Offer-specific details of the usage."),
         text("additional_properties", "Further details of the usage."),
