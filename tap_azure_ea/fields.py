@@ -27,6 +27,12 @@ _US_DAY = re.compile(r"(\d\d)/(\d\d)/(\d{4})(?: .*)?")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE)
 
 
+TEXTS: JSONSchema = {"type": ["string", "null"]}
+OBJECTS: JSONSchema = {"type": "object", "additionalProperties": True}
+NAMED_TEXTS: JSONSchema = {"type": "object", "properties": {"name": TEXTS, "value": TEXTS}}
+NAMED_VALUES: JSONSchema = {"type": "object", "properties": {"name": TEXTS, "value": {"type": ["number", "null"]}}}
+
+
 @dataclass(frozen=True)
 class Field:
     """One column; ``read`` is None if the tap fills it.

@@ -15,7 +15,7 @@ from tap_azure_ea.api.pages import Page, mapped
 from tap_azure_ea.api.urls import without_signature
 from tap_azure_ea.datasets.billing import SUBSCRIPTION_ID, BillingStream
 from tap_azure_ea.documents import Documents
-from tap_azure_ea.fields import Field, day, flag, integer, json_array, json_object, number, text, timestamp
+from tap_azure_ea.fields import OBJECTS, Field, day, flag, integer, json_array, json_object, number, text, timestamp
 from tap_azure_ea.records import EXTRA, RecordReader, Row
 from tap_azure_ea.stream import Part
 
@@ -27,7 +27,6 @@ ENROLLMENT_NUMBER = "enrollment_number"
 FIRST_DAY, LAST_DAY = "2014-05-01", "9999-12-31"
 LOOK_BACK = dt.timedelta(days=92)
 OPEN = frozenset({"Due", "OverDue"})
-OBJECTS = {"type": "object", "additionalProperties": True}
 
 
 def amount(name: str, description: str) -> tuple[Field, Field]:

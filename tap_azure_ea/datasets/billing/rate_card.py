@@ -12,7 +12,7 @@ from tap_azure_ea.api.bodies import decode, decode_items, decode_members
 from tap_azure_ea.api.errors import AzureError, ForbiddenError
 from tap_azure_ea.api.pages import Page
 from tap_azure_ea.datasets.billing import BillingStream
-from tap_azure_ea.fields import Field, flag, json_array, number, text, tiers, timestamp
+from tap_azure_ea.fields import TEXTS, Field, flag, json_array, number, text, tiers, timestamp
 from tap_azure_ea.records import EXTRA, RecordReader, Row
 from tap_azure_ea.snapshot import DELETED_AT, ROW_NUMBER, SNAPSHOT_AT, now
 from tap_azure_ea.stream import Part
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 API_VERSION = "2015-06-01-preview"
 FILTER = {"offer_id": "OfferDurableId", "currency": "Currency", "locale": "Locale", "region": "RegionInfo"}
-TEXTS = {"type": ["string", "null"]}
 CARD: tuple[Field, ...] = (
     text("offer_id", "Offer that the rates are of, such as MS-AZR-0003P."),
     text("currency", "Currency of the rates, ISO 4217."),

@@ -13,14 +13,9 @@ from tap_azure_ea.datasets.cost_management import (
     MonthlyStream,
     period_record,
 )
-from tap_azure_ea.fields import flag, json_array, number, text
+from tap_azure_ea.fields import NAMED_VALUES, flag, json_array, number, text
 from tap_azure_ea.periods import BILLING_PERIOD_ID, ENROLLMENT_NUMBER, BillingPeriod
 from tap_azure_ea.records import RecordReader
-
-NAMED_VALUES = {
-    "type": "object",
-    "properties": {"name": {"type": ["string", "null"]}, "value": {"type": ["number", "null"]}},
-}
 
 
 class Balances(MonthlyStream):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tap_azure_ea.api.pages import Page
 from tap_azure_ea.api.resource_manager import ResourceManagerAPI
-from tap_azure_ea.fields import flag, json_array, json_object, text
+from tap_azure_ea.fields import OBJECTS, TEXTS, flag, json_array, json_object, text
 from tap_azure_ea.records import EXTRA, RecordReader
 from tap_azure_ea.stream import Part, SnapshotStream
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
 API_VERSION = "2024-04-01"
-OBJECTS = {"type": "object", "additionalProperties": True}
-TEXTS = {"type": ["string", "null"]}
 
 
 class BillingAccounts(SnapshotStream[ResourceManagerAPI]):

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from tap_azure_ea.api.pages import Page
 from tap_azure_ea.datasets.cost_management import CONSUMPTION, CONSUMPTION_VERSION, CostManagementStream
-from tap_azure_ea.fields import integer, json_array, json_object, number, text, timestamp
+from tap_azure_ea.fields import NAMED_TEXTS, integer, json_array, json_object, number, text, timestamp
 from tap_azure_ea.periods import ENROLLMENT_NUMBER
 from tap_azure_ea.records import EXTRA, RecordReader
 from tap_azure_ea.snapshot import DELETED_AT, ROW_NUMBER, SNAPSHOT_AT, now
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 SCOPES = ("Shared", "Single")
 LOOK_BACK_PERIODS = ("Last7Days", "Last30Days", "Last60Days")
-NAMED_TEXTS = {
-    "type": "object",
-    "properties": {"name": {"type": ["string", "null"]}, "value": {"type": ["string", "null"]}},
-}
 
 
 class ReservationRecommendations(CostManagementStream):

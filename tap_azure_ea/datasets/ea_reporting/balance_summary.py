@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from tap_azure_ea.api.ea_reporting import one_row
 from tap_azure_ea.datasets.ea_reporting import EAReportingStream, period_record
-from tap_azure_ea.fields import json_array, number, text
+from tap_azure_ea.fields import NAMED_VALUES, json_array, number, text
 from tap_azure_ea.periods import BILLING_PERIOD_ID, ENROLLMENT_NUMBER
-
-NAMED_VALUES = {
-    "type": "object",
-    "properties": {"name": {"type": ["string", "null"]}, "value": {"type": ["number", "null"]}},
-}
 
 
 class BalanceSummary(EAReportingStream):

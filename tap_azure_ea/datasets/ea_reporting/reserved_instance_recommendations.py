@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tap_azure_ea.datasets.ea_reporting import EAReportingStream
-from tap_azure_ea.fields import date, json_array, number, text
+from tap_azure_ea.fields import NAMED_TEXTS, date, json_array, number, text
 from tap_azure_ea.periods import ENROLLMENT_NUMBER
 from tap_azure_ea.records import EXTRA
 from tap_azure_ea.snapshot import DELETED_AT, ETAG, ROW_NUMBER
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
 SCOPES = ("Shared", "Single")
 LOOK_BACK_DAYS = {"Last7Days": "7", "Last30Days": "30", "Last60Days": "60"}
-NAMED_TEXTS = {
-    "type": "object",
-    "properties": {"name": {"type": ["string", "null"]}, "value": {"type": ["string", "null"]}},
-}
 
 
 class ReservedInstanceRecommendations(EAReportingStream):
