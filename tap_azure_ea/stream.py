@@ -63,8 +63,8 @@ class Part:
 class SnapshotStream(Stream, Generic[API]):
     """A dataset that is read in parts, each of them an exactly replaced set of rows.
 
-    ``needs_one_of`` are settings without which there is nothing to ask for; ``failures`` is what could not be read
-    while the rest was.
+    ``needs_one_of`` are settings without which there is nothing to ask for; ``failures`` says why some could not be
+    read, and what, while the rest was.
     """
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
@@ -80,7 +80,7 @@ class SnapshotStream(Stream, Generic[API]):
         self._connect = connect
         self._closed: set[Any] = set()
         self.progress = Progress(self.name, self.logger)
-        self.failures: list[str] = []
+        self.failures: dict[str, list[str]] = {}
         self._unvouched: list[Callable[[], None]] = []
         self._sampled = 0
 
@@ -147,7 +147,7 @@ class SnapshotStream(Stream, Generic[API]):
             if isinstance(error, ForbiddenError):
                 self._closed.add(scope)
             title = " of ".join([self.name, *filter(None, [" ".join(map(str, (context or {}).values()))])])
-            self.failures.append(f"{title}: {error}")
+            self.failures.setdefault(str(error), []).append(title)
             self.logger.error("%s cannot be read; the rest is read before the run fails. %s", title, error)  # noqa: TRY400
 
     def _replace(self, part: Part) -> Iterator[Record]:

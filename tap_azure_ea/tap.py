@@ -86,7 +86,8 @@ class TapAzureEA(Tap):
         """Read all streams; raise ``AzureError`` at the end if something was refused while the rest was read."""
         super().sync_all()
         streams = (stream for stream in self.streams.values() if isinstance(stream, SnapshotStream))
-        if failures := [failure for stream in streams for failure in stream.failures]:
+        failures = [f"{_some(titles)}: {error}" for stream in streams for error, titles in stream.failures.items()]
+        if failures:
             raise AzureError("Not all was read. " + " ".join(failures))
 
     @cached_property
@@ -166,6 +167,10 @@ def _identity(sandbox: Sandbox) -> Identity:
         private=True,
         certificate_authority=sandbox.certificate,
     )
+
+
+def _some(titles: list[str]) -> str:
+    return f"{titles[0]}, and {len(titles) - 1} more" if len(titles) > 1 else titles[0]
 
 
 def _secrets(config: object) -> list[str]:

@@ -573,6 +573,17 @@ def test_other_scopes_are_asked_in_their_own_way(sandbox: Sandbox, scope: str) -
     assert bodies(sandbox) == [{"metric": "AmortizedCost", **asked}]
 
 
+def test_what_fails_alike_for_many_months_is_told_once(sandbox: Sandbox) -> None:
+    words = (
+        "Cost Management supports only Enterprise Agreement, Web direct and Microsoft Customer Agreement offer types."
+    )
+    body = json.dumps({"error": {"code": "400", "message": words}})
+    sandbox.faults.append(Fault(STARTED, times=4, status=400, body=body))
+    said = failure(sandbox, "actual_cost_details")
+    assert said.count(words) == 1
+    assert "actual_cost_details of 8675309 202603, and 3 more: POST " in said
+
+
 @pytest.mark.parametrize("scope", ["/subscriptions/unknown", f"{ACCOUNT}/departments/1", "/providers/Microsoft.X/y"])
 def test_a_scope_that_is_not_supported_is_named(sandbox: Sandbox, scope: str) -> None:
     said = failure(sandbox, "actual_cost_details", scope=scope)
