@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from tap_azure_ea.api.errors import AzureError
 from tap_azure_ea.sandbox import Fault, Sandbox
+from tap_azure_ea.tap import TapAzureEA
 from tests.conftest import Run, Target, billing_settings, sync
 
 pytestmark = pytest.mark.usefixtures("today", "trusted")
@@ -60,10 +61,10 @@ def bearers(sandbox: Sandbox) -> list[str]:
 
 
 def test_one_sign_in_with_a_client_secret_serves_all_streams(sandbox: Sandbox) -> None:
-    run = sync(identity(sandbox, start_date="2026-01-01"))
-    assert {message["stream"] for message in run.messages if message["type"] == "RECORD"} == {
-        "invoices", "rate_card_meters", "rate_card_offer_terms", "resource_usage",
-    }  # fmt: skip
+    config = identity(sandbox, start_date="2026-01-01")
+    run = sync(config)
+    read_from = {message["stream"] for message in run.messages if message["type"] == "RECORD"}
+    assert read_from == set(TapAzureEA(config=config).streams)
     (form,) = sign_ins(sandbox)
     assert form["grant_type"] == ["client_credentials"]
     assert form["client_id"] == [sandbox.client_id]
