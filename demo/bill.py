@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 
 import duckdb
@@ -38,10 +39,18 @@ Costs = dict[str, dict[str, float]]
 
 
 def load() -> None:
-    """Run the Meltano job; without a database, what Meltano remembers of one is void."""
+    """Run the Meltano job for the months shown; without a database, what Meltano remembers of one is void."""
     meltano = str(Path(sys.executable).with_name("meltano"))
     refresh = [] if DATABASE.exists() else ["--full-refresh"]
-    subprocess.run([meltano, "run", *refresh, "demo"], cwd=PROJECT, check=True, env={**os.environ, "NO_COLOR": "1"})
+    settings = {"TAP_AZURE_EA_START_DATE": f"{first_month():%Y-%m-%d}", "NO_COLOR": "1"}
+    subprocess.run([meltano, "run", *refresh, "demo"], cwd=PROJECT, check=True, env={**os.environ, **settings})
+
+
+def first_month() -> datetime:
+    """Return the first day of the first month shown."""
+    today = datetime.now(tz=timezone.utc)
+    months = today.year * 12 + today.month - MONTHS
+    return today.replace(year=months // 12, month=months % 12 + 1, day=1)
 
 
 def read() -> tuple[Costs, dict[str, float], list[str]]:
