@@ -76,10 +76,12 @@ class Snapshot:
         """How many rows the last complete reading had; None before the first."""
         return self.bookmark.get("row_count")
 
-    def replace(self, pages: Iterable[Page], read: Callable[[Row], Record | None], blank: Record) -> Iterator[Record]:
+    def replace(
+        self, pages: Iterable[Page], read: Callable[[Iterable[Row]], Iterable[Record | None]], blank: Record
+    ) -> Iterator[Record]:
         """Yield the numbered records of the pages, then a tombstone for each number that only earlier readings had.
 
-        ``read`` makes a record of a row, or None of one that does not belong here. Once all that is yielded is written,
+        ``read`` makes records of rows, or None of those that do not belong here. Once all that is yielded is written,
         the caller must ``vouch``. Rows without a ``row_number`` column are not numbered: there is at most one, or, if
         they have no ``_sdc_deleted_at`` either, they have a key of their own and none is taken away.
         """
@@ -88,7 +90,7 @@ class Snapshot:
         self._withdraw()
         for page in pages:
             self._note(page)
-            for record in map(read, page.rows):
+            for record in read(page.rows):
                 if record is None:
                     continue
                 self.row_count += 1

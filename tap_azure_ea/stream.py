@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
@@ -20,6 +20,7 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib import StateMessage
 
 from tap_azure_ea.api.errors import ForbiddenError, NoDataError, PartError
+from tap_azure_ea.batch import BatchFiles, MisfitError
 from tap_azure_ea.fields import Field, json_schema
 from tap_azure_ea.progress import PartProgress, Progress
 from tap_azure_ea.records import Record, RecordReader, Row
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib import MetadataMapping
 
 API = TypeVar("API")
+Records = Generator[Record, Any, Any]
+ReadAll = Callable[[Iterable[Row]], Iterator[Any]]
 Ask = Callable[[RecordReader, "str | None"], "Iterator[Page] | None"]
 
 
@@ -161,7 +164,10 @@ class SnapshotStream(Stream, Generic[API]):
             if pages is None:
                 progress.unchanged()
                 return
-            read = partial(_read_if, part.belongs, reader, progress) if part.belongs else reader.read
+            # Of a sample, no row is read before it is wanted.
+            read: ReadAll = partial(map, reader.read) if self.sampling else reader.read_all
+            if part.belongs:
+                read = partial(_read_if, part.belongs, read, progress)
             yield from snapshot.replace(progress.watch(pages, reader), read, reader.blank())
             progress.read(reader)
             self._unvouched += [snapshot.vouch, part.finish, publish]
@@ -178,14 +184,57 @@ class SnapshotStream(Stream, Generic[API]):
     ) -> Iterator[tuple[BaseBatchFileEncoding, list[str]]]:
         """Yield the files of one partition after the other, so that none is vouched for before its last file is out."""
         self._refuse_maps()
-        for partition in [context] if context else self.partitions or (None,):
-            yield from super().get_batches(batch_config, partition)
-            self._vouch()
+        fields = [field for field in self.fields if field.name in self.columns]
+        files = BatchFiles(fields, batch_config, f"{self.tap_name}--{self.name}")
+        with self.get_record_counter() as counter, self.get_sync_timer() as timer:
+            for partition in [context] if context else self.partitions or (None,):
+                counter.with_context(partition)
+                timer.with_context(partition)
+                try:
+                    for address, rows in files.write(self.get_records(partition)):
+                        counter.increment(rows)
+                        yield batch_config.encoding, [address]
+                    self._vouch()
+                except MisfitError as error:
+                    self._unvouched.clear()
+                    self.failures.setdefault(str(error), []).append(self.name)
+                    self.logger.error("%s is not read to its end: %s", self.name, error)  # noqa: TRY400
 
     def log_sync_costs(self) -> None:
         """Close the run with a line about this dataset."""
         if self.selected:
             self.progress.close()
+
+    def _sync_records(self, context: Context | None = None, *, write_messages: bool = True) -> Records:
+        """Write all records, without what the SDK does to each of them: they leave ``records.py`` as they are due.
+
+        Where they are mapped, flattened, sampled or written elsewhere, they take the SDK's road.
+        """
+        writer = self._tap.message_writer
+        if self._mapped or self.sampling or not write_messages or not isinstance(writer, BufferedWriter):
+            yield from super()._sync_records(context, write_messages=write_messages)
+            return
+        written = 0
+        with self.get_record_counter() as counter, self.get_sync_timer() as timer:
+            for partition in [context] if context else self.partitions or (None,):
+                counter.with_context(partition)
+                timer.with_context(partition)
+                for record in self.get_records(partition):
+                    writer.write_record(self.name, record)
+                    written += 1
+                    counter.increment()
+                    if not written % self.STATE_MSG_FREQUENCY:
+                        self._write_unsaid_state()
+        self._write_unsaid_state()
+
+    def _write_unsaid_state(self) -> None:
+        self.state_manager.is_flushed = False
+        self._write_state_message()
+
+    @cached_property
+    def _mapped(self) -> bool:
+        mapped = any(type(stream_map) is not SameRecordTransform for stream_map in self.stream_maps)
+        return mapped or bool(self.config.get("flattening_enabled"))
 
     def publish(self) -> None:
         """Write STATE now: what it says must be out before the next row."""
@@ -203,19 +252,19 @@ class SnapshotStream(Stream, Generic[API]):
         self._unvouched.clear()
 
     def _refuse_maps(self) -> None:
-        """BATCH files hold the dataset's own columns: the SDK does not map or flatten what it writes to them."""
-        mapped = any(type(stream_map) is not SameRecordTransform for stream_map in self.stream_maps)
-        if mapped or self.config.get("flattening_enabled"):
+        """BATCH files hold the dataset's own columns, neither mapped nor flattened."""
+        if self._mapped:
             error = f"batch_config cannot be combined with stream_maps or flattening_enabled ({self.name})"
             raise ConfigValidationError(error, errors=[error])
 
 
 def _read_if(
-    belongs: Callable[[Record], bool], reader: RecordReader, progress: PartProgress, row: Row
-) -> Record | None:
-    """Read a row, or return None if it is not of the days asked for: the API is known to send such rows."""
-    record = reader.read(row)
-    if belongs(record):
-        return record
-    progress.outside += 1
-    return None
+    belongs: Callable[[Record], bool], read: ReadAll, progress: PartProgress, rows: Iterable[Row]
+) -> Iterator[Record | None]:
+    """Read rows, those as None that are not of the days asked for: the API is known to send such rows."""
+    for record in read(rows):
+        if belongs(record):
+            yield record
+        else:
+            progress.outside += 1
+            yield None

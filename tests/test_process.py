@@ -101,8 +101,9 @@ def test_a_stopped_run_ends_non_zero_with_a_last_honest_state_and_whole_lines(
         assert sorted(row["cost"] for row in rows) == sorted(row["cost"] for row in sandbox.bill.usage(period))
 
 
-def test_a_run_that_waits_for_azure_stops_at_once(sandbox: Sandbox, config: list[str]) -> None:
-    sandbox.faults.append(Fault("usagedetails", status=429, headers={"Retry-After": "3000"}))
+@pytest.mark.parametrize("path", ["usagedetails", "usagedetails.skiptoken"])
+def test_a_run_that_waits_for_azure_stops_at_once(sandbox: Sandbox, config: list[str], path: str) -> None:
+    sandbox.faults.append(Fault(path, status=429, headers={"Retry-After": "3000"}))
     with subprocess.Popen([*TAP, *config], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         for line in process.stderr:

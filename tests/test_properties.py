@@ -13,7 +13,7 @@ from singer_sdk.singerlib.encoding.simple import RecordMessage
 
 from tap_azure_ea.api.bodies import decode
 from tap_azure_ea.datasets.ea_reporting.usage_details import UsageDetails
-from tap_azure_ea.fields import json_object, number, text
+from tap_azure_ea.fields import date, flag, integer, json_object, number, text, timestamp
 from tap_azure_ea.records import EXTRA, RecordReader, plain
 from tests.conftest import Recorder
 from tests.conftest import decode as parse
@@ -103,3 +103,44 @@ def test_any_row_ends_whole_in_its_columns_and_extra(row: dict[str, Any]) -> Non
     }
     assert not lost
     assert len(kept) <= 2
+
+
+KINDS = (text, integer, number, flag, date, timestamp, json_object)
+MANY = (*(kind(f"{kind.__name__}_field", "A field.") for kind in KINDS), EXTRA)
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 2),
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "1",
+            "1.0",
+            "1.00",
+            "True",
+            "false",
+            "2026-02-01",
+            "02/01/2026",
+            "2026-02-01T00:00:00Z",
+            '"a": 1',
+            "{}",
+        ]
+    ),
+    st.sampled_from(["0", "1", "1.0", "1.00", "1E+2"]).map(Decimal),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(WORDS, st.integers(), max_size=2),
+)
+NAMES = [field.name for field in MANY if field.read] + ["unknown"]
+ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys(NAMES, VALUES)), max_size=12)
+
+
+@settings(max_examples=300)
+@given(ROWS, st.booleans())
+def test_rows_are_read_many_at_a_time_as_they_are_one_by_one(rows: list[dict[str, Any]], ragged: bool) -> None:
+    if ragged and rows:
+        rows[0].pop("text_field")
+    selected = {field.name for field in MANY}
+    one, many = (RecordReader(MANY, selected, {"text_field": "1"}) for _ in range(2))
+    assert repr(list(many.read_all(rows))) == repr([one.read(row) for row in rows])
+    assert (many.misfits, many.unknown) == (one.misfits, one.unknown)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_azure_ea.records import Record
+from tap_azure_ea.records import Record, Row
 from tap_azure_ea.snapshot import Snapshot
 
 BLANK = {"period": "202601", "row_number": None, "etag": None, "_sdc_deleted_at": None, "cost": None}
@@ -28,6 +28,10 @@ def pages(version: list[int], etag: str | None, size: int = 2) -> Iterator[Page]
         yield Page(start // size + 1, etag, [{"cost": cost} for cost in version[start : start + size]])
 
 
+def read(rows: Iterable[Row]) -> Iterator[Record]:
+    return ({**BLANK, **row} for row in rows)
+
+
 class Pipeline:
     """A tap's bookmark and a target that upserts, with a STATE in between that may be behind."""
 
@@ -40,7 +44,7 @@ class Pipeline:
         bookmark = json.loads(json.dumps(self.saved))
         snapshot = Snapshot(bookmark, "whole", lambda: self.saved.update(_replaced(self.saved, bookmark)), STEP)
         all_pages = (page for reading in readings for page in reading)
-        for count, record in enumerate(snapshot.replace(all_pages, lambda row: {**BLANK, **row}, dict(BLANK))):
+        for count, record in enumerate(snapshot.replace(all_pages, read, dict(BLANK))):
             if count == stop_after:
                 return snapshot
             self.table[record["row_number"]] = record

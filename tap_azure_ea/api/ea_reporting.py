@@ -15,7 +15,7 @@ from tap_azure_ea.api.csv_rows import csv_rows
 from tap_azure_ea.api.ea_report import download_report
 from tap_azure_ea.api.errors import AzureError, NoDataError, RefusedError
 from tap_azure_ea.api.http import Answer, HTTPClient
-from tap_azure_ea.api.pages import Envelope, Page, Row, checked, linked, paged
+from tap_azure_ea.api.pages import Envelope, Page, Row, ahead, checked, linked, paged
 
 MAX_READINGS = 5
 
@@ -109,7 +109,7 @@ class EAReportingAPI:
         for _ in range(MAX_READINGS):
             tagged_by_page = False
             etags: list[str] = []
-            for page in self._linked(first, envelope):
+            for page in ahead(self._linked(first, envelope)):
                 etags += [page.etag] if page.etag else []
                 if len(set(etags)) > 1 and not tagged_by_page:
                     if etags != met:

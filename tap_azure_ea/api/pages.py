@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count, islice
+from threading import Thread
 from typing import Any
 
 from tap_azure_ea.api.errors import AzureError, ReportError
@@ -40,6 +41,40 @@ def paged(rows: Iterator[Row], title: str, etag: str | None = None) -> Iterator[
         if not page and number > 1:
             return
         yield Page(number, etag, page)
+
+
+def ahead(pages: Iterator[Page]) -> Iterator[Page]:
+    """Pass pages on, and have the next one fetched while one is being read, from the second on.
+
+    What goes wrong with a page is raised when its turn has come. A fetch that nobody waits for any more ends by itself,
+    and does not keep the process from ending.
+    """
+    yield from islice(pages, 1)
+    fetch = _Fetch(pages)
+    while True:
+        fetch.join()
+        if fetch.error:
+            raise fetch.error
+        if not fetch.page:
+            return
+        following = _Fetch(pages)
+        yield fetch.page
+        fetch = following
+
+
+class _Fetch(Thread):
+    def __init__(self, pages: Iterator[Page]) -> None:
+        super().__init__(name="next page", daemon=True)
+        self.page: Page | None = None
+        self.error: Exception | None = None
+        self._pages = pages
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.page = next(self._pages, None)
+        except Exception as error:  # noqa: BLE001 - it is raised where the page is asked for
+            self.error = error
 
 
 def linked(ask: Callable[[str, str], Answer], answer: Answer, envelope: Envelope) -> Iterator[Page]:

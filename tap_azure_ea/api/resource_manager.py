@@ -18,7 +18,7 @@ from tap_azure_ea.api.csv_rows import csv_files
 from tap_azure_ea.api.entra import NO_CLAIMS
 from tap_azure_ea.api.errors import AzureError, DeadLinkError, ForbiddenError, NotReadyError, RefusedError
 from tap_azure_ea.api.http import LONGEST_WAIT, Answer, Credentials, HTTPClient
-from tap_azure_ea.api.pages import Envelope, Page, Row, checked, linked, mapped, paged
+from tap_azure_ea.api.pages import Envelope, Page, Row, ahead, checked, linked, mapped, paged
 from tap_azure_ea.api.report import POLL_INTERVAL, download_report
 from tap_azure_ea.api.retry_after import retry_after
 
@@ -99,7 +99,7 @@ class ResourceManagerAPI:
         def ask(link: str, base: str | None = None) -> Answer:
             return self._ready(lambda: self._http.get(link, base=base), MAX_QUESTIONS if patient else 1)
 
-        pages = mapped(linked(ask, ask(path), envelope or listing), _unwrapped)
+        pages = mapped(ahead(linked(ask, ask(path), envelope or listing)), _unwrapped)
         return (replace(page, etag=etag) for page in pages)
 
     def pages_of_days(
