@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache, partial
 from itertools import islice, repeat
@@ -24,7 +24,8 @@ EXTRA = own(
 )
 
 
-CHUNK = 1000
+# As many rows as a processor keeps at hand.
+CHUNK = 250
 MISFIT = object()
 NOTHING = type(None)
 # Of these, equal values are the same value; 1.0 and 1.00 are equal and not the same.
@@ -71,29 +72,34 @@ class RecordReader:
         """Yield what ``read`` would, many rows at a time: by column, and what a column repeats but once."""
         rest = iter(rows)
         while chunk := list(islice(rest, CHUNK)):
-            wire_names = tuple(chunk[0])
-            alike = all(tuple(row) == wire_names for row in chunk)
-            yield from self._read_alike(wire_names, chunk) if alike else map(self.read, chunk)
+            names = tuple(chunk[0])
+            if all(tuple(row) == names for row in chunk):
+                yield from self.read_columns(names, [list(map(itemgetter(name), chunk)) for name in names], len(chunk))
+            else:
+                yield from map(self.read, chunk)
 
-    def _read_alike(self, wire_names: tuple[str, ...], rows: list[Row]) -> Iterator[Record]:
-        """Yield rows that have the same names as records."""
-        columns, unknown = self._columns(wire_names)
+    def read_columns(
+        self, wire_names: tuple[str, ...], columns: Sequence[Sequence[Any]], count: int
+    ) -> Iterator[Record]:
+        """Yield records of rows that are alike, given what each column holds of them."""
+        known, unknown = self._columns(wire_names)
+        held = dict(zip(wire_names, columns, strict=True))
         extras: dict[int, Record] = {}
         values: dict[str, Iterable[Any]] = {name: repeat(value) for name, value in self._blank.items()}
-        for column in columns:
-            values[column[0]] = self._read_column(column, list(map(itemgetter(column[1]), rows)), extras)
+        for column in known:
+            values[column[0]] = self._read_column(column, held[column[1]], extras)
         if unknown:
             self.unknown.update(unknown)
-            for place, row in enumerate(rows):
-                extras.setdefault(place, {}).update((name, row[name]) for name in unknown)
+            for place in range(count):
+                extras.setdefault(place, {}).update((name, held[name][place]) for name in unknown)
         if EXTRA.name in values:
-            values[EXTRA.name] = [extras.get(place) for place in range(len(rows))] if extras else repeat(None)
+            values[EXTRA.name] = [extras.get(place) for place in range(count)] if extras else repeat(None)
         names = tuple(values)
         # It must end, also where all that is read are constants.
-        records = islice(zip(*values.values(), strict=False), len(rows))
+        records = islice(zip(*values.values(), strict=False), count)
         return (dict(zip(names, record, strict=True)) for record in records)
 
-    def _read_column(self, column: Column, values: list[Any], extras: dict[int, Record]) -> list[Any]:
+    def _read_column(self, column: Column, values: Sequence[Any], extras: dict[int, Record]) -> Sequence[Any]:
         """Return what the values of a column mean; those that do not fit mean nothing, and are kept in the extras."""
         name, wire_name, read = column
         kinds, blank = set(map(type, values)), self._blank[name]

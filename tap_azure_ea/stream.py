@@ -19,6 +19,7 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib import StateMessage
 
+from tap_azure_ea.api.csv_rows import Table
 from tap_azure_ea.api.errors import ForbiddenError, NoDataError, PartError
 from tap_azure_ea.batch import BatchFiles, MisfitError
 from tap_azure_ea.fields import Field, json_schema
@@ -165,7 +166,7 @@ class SnapshotStream(Stream, Generic[API]):
                 progress.unchanged()
                 return
             # Of a sample, no row is read before it is wanted.
-            read: ReadAll = partial(map, reader.read) if self.sampling else reader.read_all
+            read: ReadAll = partial(map, reader.read) if self.sampling else partial(_read_all, reader)
             if part.belongs:
                 read = partial(_read_if, part.belongs, read, progress)
             yield from snapshot.replace(progress.watch(pages, reader), read, reader.blank())
@@ -214,7 +215,7 @@ class SnapshotStream(Stream, Generic[API]):
         if self._mapped or self.sampling or not write_messages or not isinstance(writer, BufferedWriter):
             yield from super()._sync_records(context, write_messages=write_messages)
             return
-        written = 0
+        written = counted = 0
         with self.get_record_counter() as counter, self.get_sync_timer() as timer:
             for partition in [context] if context else self.partitions or (None,):
                 counter.with_context(partition)
@@ -222,9 +223,12 @@ class SnapshotStream(Stream, Generic[API]):
                 for record in self.get_records(partition):
                     writer.write_record(self.name, record)
                     written += 1
-                    counter.increment()
                     if not written % self.STATE_MSG_FREQUENCY:
+                        counter.increment(written - counted)
+                        counted = written
                         self._write_unsaid_state()
+                counter.increment(written - counted)
+                counted = written
         self._write_unsaid_state()
 
     def _write_unsaid_state(self) -> None:
@@ -256,6 +260,13 @@ class SnapshotStream(Stream, Generic[API]):
         if self._mapped:
             error = f"batch_config cannot be combined with stream_maps or flattening_enabled ({self.name})"
             raise ConfigValidationError(error, errors=[error])
+
+
+def _read_all(reader: RecordReader, rows: Iterable[Row]) -> Iterator[Record]:
+    """Read rows by column, which is how those of a table lie already."""
+    if isinstance(rows, Table):
+        return reader.read_columns(rows.names, tuple(zip(*rows.cells, strict=True)), len(rows.cells))
+    return reader.read_all(rows)
 
 
 def _read_if(

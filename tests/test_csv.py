@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tap_azure_ea.api.csv_rows import csv_files, csv_rows
+from tap_azure_ea.api.csv_rows import csv_files, csv_tables
 from tap_azure_ea.api.errors import AzureError
 from tap_azure_ea.sandbox import Fault, Sandbox
 from tests.conftest import Record, Run, Target, settings, sync
@@ -199,14 +199,14 @@ def header(cells: list[str]) -> bool:
 
 def test_the_dialect_is_read_whatever_comes_before_the_header() -> None:
     text = '\ufeffUsage,"for\r\n2026"\r\n\r\nCost,Tags\r\n1,"{""a"": ""b,\r\nc""}"\r\n\r\n2,\r\n'
-    assert list(csv_rows(io.BytesIO(text.encode()), header)) == [
+    assert [row for table in csv_tables(io.BytesIO(text.encode()), header) for row in table] == [
         {"Cost": "1", "Tags": '{"a": "b,\r\nc"}'},
         {"Cost": "2", "Tags": ""},
     ]
 
 
 def test_a_file_of_a_header_alone_has_no_rows() -> None:
-    assert list(csv_rows(io.BytesIO(b"Cost,Tags\r\n"), header)) == []
+    assert list(csv_tables(io.BytesIO(b"Cost,Tags\r\n"), header)) == []
 
 
 TABLE = b"\xef\xbb\xbfA,B\r\n1,2\r\n"
@@ -221,7 +221,8 @@ def packed(**files: bytes) -> bytes:
 
 
 def rows_of(*files: bytes) -> list[dict[str, str]]:
-    return list(csv_files(map(io.BytesIO, files), lambda cells: cells == ["A", "B"]))
+    tables = csv_files(map(io.BytesIO, files), lambda cells: cells == ["A", "B"])
+    return [row for table in tables for row in table]
 
 
 def test_files_are_read_one_after_the_other_packed_or_not() -> None:

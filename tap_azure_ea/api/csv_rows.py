@@ -1,4 +1,4 @@
-"""A CSV file as rows: a byte order mark, lines before the header, and line breaks in cells are Azure's custom."""
+"""CSV files as tables of rows: byte order marks, lines before the header and line breaks in cells are Azure's custom."""
 
 from __future__ import annotations
 
@@ -8,15 +8,28 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
-from typing import IO, cast
+from typing import IO, Any, cast
 
 ZIP, GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
 LONGEST_PREAMBLE = 50
+TABLE_SIZE = 250
 LONGEST_CELL = 2**31 - 1
 
 
-def csv_rows(file: IO[bytes], is_header: Callable[[list[str]], bool]) -> Iterator[dict[str, str]]:
+@dataclass(frozen=True)
+class Table:
+    """Rows that are alike: the names of their cells once, and the cells of each."""
+
+    names: tuple[str, ...]
+    cells: list[list[str]]
+
+    def __iter__(self) -> Iterator[dict[str, str]]:
+        return (dict(zip(self.names, row, strict=True)) for row in self.cells)
+
+
+def csv_tables(file: IO[bytes], is_header: Callable[[list[str]], bool]) -> Iterator[Table]:
     """Yield the rows below the first line that is a header, and close the file.
 
     Raises ``ValueError`` where there is none, and for a line that has more or fewer cells than the header or whose last
@@ -31,18 +44,25 @@ def csv_rows(file: IO[bytes], is_header: Callable[[list[str]], bool]) -> Iterato
                 raise ValueError(f"none of the first {LONGEST_PREAMBLE} lines is a header")
             if len(set(header)) < len(header):
                 raise ValueError(f"the header names a column twice: {', '.join(header)}")
-            for cells in filter(None, lines):
-                if len(cells) != len(header):
-                    raise ValueError(f"line {lines.line_num} has {len(cells)} cells and the header {len(header)}")
-                yield dict(zip(header, cells, strict=True))
+            rows = _whole(lines, len(header))
+            while cells := list(islice(rows, TABLE_SIZE)):
+                yield Table(tuple(header), cells)
         except csv.Error as error:
             raise ValueError(f"line {lines.line_num} cannot be read: {error}") from None
 
 
-def csv_files(files: Iterable[IO[bytes]], is_header: Callable[[list[str]], bool]) -> Iterator[dict[str, str]]:
+def _whole(lines: Any, width: int) -> Iterator[list[str]]:
+    """Pass the lines on that are not blank; each has as many cells as the header."""
+    for cells in filter(None, lines):
+        if len(cells) != width:
+            raise ValueError(f"line {lines.line_num} has {len(cells)} cells and the header {width}")
+        yield cells
+
+
+def csv_files(files: Iterable[IO[bytes]], is_header: Callable[[list[str]], bool]) -> Iterator[Table]:
     """Yield the rows of one file after the other, be they plain, compressed, or ZIP archives of several; close them.
 
-    Raises ``ValueError`` as ``csv_rows`` does, and for an archive that is broken or holds no CSV.
+    Raises ``ValueError`` as ``csv_tables`` does, and for an archive that is broken or holds no CSV.
     """
     for file in files:
         with file:
@@ -53,15 +73,15 @@ def csv_files(files: Iterable[IO[bytes]], is_header: Callable[[list[str]], bool]
                     yield from _archived(file, is_header)
                 else:
                     plain = gzip.GzipFile(fileobj=file) if magic.startswith(GZIP) else file
-                    yield from csv_rows(cast("IO[bytes]", plain), is_header)
+                    yield from csv_tables(cast("IO[bytes]", plain), is_header)
             except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
                 raise ValueError(f"it cannot be unpacked ({error})") from None
 
 
-def _archived(file: IO[bytes], is_header: Callable[[list[str]], bool]) -> Iterator[dict[str, str]]:
+def _archived(file: IO[bytes], is_header: Callable[[list[str]], bool]) -> Iterator[Table]:
     with zipfile.ZipFile(file) as archive:
         names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
         if not names:
             raise ValueError(f"the archive holds no CSV, but {', '.join(archive.namelist()) or 'nothing'}")
         for name in names:
-            yield from csv_rows(archive.open(name), is_header)
+            yield from csv_tables(archive.open(name), is_header)

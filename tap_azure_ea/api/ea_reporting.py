@@ -11,7 +11,7 @@ from http import HTTPStatus
 from itertools import islice
 from typing import Any
 
-from tap_azure_ea.api.csv_rows import csv_rows
+from tap_azure_ea.api.csv_rows import csv_tables
 from tap_azure_ea.api.ea_report import download_report
 from tap_azure_ea.api.errors import AzureError, NoDataError, RefusedError
 from tap_azure_ea.api.http import Answer, HTTPClient
@@ -88,7 +88,7 @@ class EAReportingAPI:
         version, *others = (page.etag for page in islice(self._linked(first, listing), 2))
         report = download_report(self._http, submit_path, self._logger)
         etag = version if {version, None}.issuperset(others) else None
-        return paged(csv_rows(report, is_header), f"The report {submit_path}", etag)
+        return paged(csv_tables(report, is_header), f"The report {submit_path}", etag)
 
     def _ask(self, path: str, etag: str | None) -> Answer | None:
         """Return the first page of a listing, or None if it is still the version that the ETag names."""

@@ -25,7 +25,7 @@ READ_TIMEOUT = 300
 LONGEST_BACKOFF = 60
 LONGEST_WAIT = 3600
 ALIVE_INTERVAL = 60
-CHUNK = 1 << 16
+CHUNK = 1 << 20
 
 RETRIABLE = frozenset({429, 500, 502, 503, 504})
 REFUSALS = {401: ForbiddenError, 403: ForbiddenError, 404: NotFoundError}
@@ -173,9 +173,14 @@ class HTTPClient:
             raise AzureError(msg)
 
     def _answer(self, request: requests.PreparedRequest) -> Answer:
-        response = self._send(request)
-        bodiless = response.status_code in BODILESS and not response.content
-        body = None if bodiless else self._decode(response)
+        response = self._send(request, stream=True)
+        try:
+            # What requests reads by itself it reads in pieces of 10 KB, which takes as long as decoding it.
+            content = b"".join(response.iter_content(CHUNK))
+        except requests.RequestException as error:
+            raise self._broken(error) from None
+        bodiless = response.status_code in BODILESS and not content
+        body = None if bodiless else self._decode(response, content)
         return Answer(response.url, response.status_code, response.headers, body)
 
     def _store(self, request: requests.PreparedRequest) -> IO[bytes]:
@@ -209,7 +214,7 @@ class HTTPClient:
         except requests.RequestException as error:
             raise self._broken(error) from None
         if response.status_code in RETRIABLE:
-            reason = f"{response.status_code} {response.reason}{self._words(response)}"
+            reason = f"{response.status_code} {response.reason}{self._words(response.content)}"
             raise _Retriable(reason, response.status_code, retry_after(response.headers))
         if not response.ok or (response.is_redirect and not redirects):
             self._fail(request, self._describe(response), response.status_code)
@@ -219,22 +224,22 @@ class HTTPClient:
         """Describe a reset, a time-out or a cut body."""
         return _Retriable(f"the connection failed ({type(error).__name__}: {self._redact(str(error))})")
 
-    def _decode(self, response: requests.Response) -> Any:
+    def _decode(self, response: requests.Response, content: bytes) -> Any:
         try:
-            return decode(response.content)
+            return decode(content)
         except ValueError as error:
             kind = response.headers.get("Content-Type", "no content type")
-            reason = f"{response.status_code} with a body that is not JSON ({kind}; {error}){self._words(response)}"
+            reason = f"{response.status_code} with a body that is not JSON ({kind}; {error}){self._words(content)}"
             raise _Retriable(reason, response.status_code) from None
 
     def _describe(self, response: requests.Response) -> str:
         answer = f"{response.status_code} {response.reason}"
         if response.is_redirect:
             return f"{answer}: a redirect to {self._redact(response.headers['Location'])}, which is not followed"
-        return answer + self._words(response)
+        return answer + self._words(response.content)
 
-    def _words(self, response: requests.Response) -> str:
-        said = words(response.content)
+    def _words(self, content: bytes) -> str:
+        said = words(content)
         return f': "{self._redact(said)}"' if said else ""
 
     def _fail(self, request: requests.PreparedRequest, answer: str, status: int | None) -> NoReturn:

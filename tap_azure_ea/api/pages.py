@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import count, islice
+from itertools import islice
 from threading import Thread
 from typing import Any
 
@@ -12,8 +12,6 @@ from tap_azure_ea.api.errors import AzureError, ReportError
 from tap_azure_ea.api.http import Answer
 
 Row = Mapping[str, Any]
-PAGE_SIZE = 1000
-
 Envelope = Callable[[Any], tuple[list[Row], str | None]]
 
 
@@ -31,16 +29,16 @@ def mapped(pages: Iterable[Page], change: Callable[[Row], Row]) -> Iterator[Page
     return (replace(page, rows=map(change, page.rows)) for page in pages)
 
 
-def paged(rows: Iterator[Row], title: str, etag: str | None = None) -> Iterator[Page]:
-    """Yield the rows of a file in pages, of which there is at least one; ``title`` says whose they are."""
-    for number in count(1):
-        try:
-            page = list(islice(rows, PAGE_SIZE))
-        except ValueError as error:
-            raise ReportError(f"{title} is not the CSV that it should be: {error}.") from None
-        if not page and number > 1:
-            return
-        yield Page(number, etag, page)
+def paged(tables: Iterator[Iterable[Row]], title: str, etag: str | None = None) -> Iterator[Page]:
+    """Yield the tables of a report as pages, of which there is at least one; ``title`` says whose they are."""
+    number = 0
+    try:
+        for number, table in enumerate(tables, start=1):
+            yield Page(number, etag, table)
+    except ValueError as error:
+        raise ReportError(f"{title} is not the CSV that it should be: {error}.") from None
+    if not number:
+        yield Page(1, etag, ())
 
 
 def ahead(pages: Iterator[Page]) -> Iterator[Page]:
