@@ -1,4 +1,4 @@
-"""CSV files as tables of rows: byte order marks, lines before the header and line breaks in cells are Azure's custom."""
+"""CSV files as tables of rows: byte order marks, lines before headers and line breaks in cells are Azure's custom."""
 
 from __future__ import annotations
 
