@@ -35,7 +35,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         "Key of the EA Reporting API; its owner decides what it may read. Keys last six months.",
         secret=True,
     ),
-    _text("tenant_id", "Tenant id", "Microsoft Entra tenant to sign in to, for the Azure Billing APIs."),
+    _text("tenant_id", "Tenant id", "Microsoft Entra tenant to sign in to, for all but the EA Reporting API."),
     _text("client_id", "Client id", "Application (client) id to sign in as, or the id of a managed identity."),
     _text("client_secret", "Client secret", "Secret of the application.", secret=True),
     _text(
@@ -204,7 +204,7 @@ class Settings:
         if not opened:
             yield (
                 "api_key is not set, and neither is tenant_id or access_token. Set api_key for the EA Reporting API; "
-                "tenant_id, client_id and client_secret for the Azure Billing APIs; or set sandbox to true to try the "
+                "tenant_id, client_id and client_secret for all else; or set sandbox to true to try the "
                 "tap without an Azure account"
             )
         asked = self.subscription_ids or self.text("scope")
