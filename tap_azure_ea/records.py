@@ -123,13 +123,12 @@ class RecordReader:
         columns, unknown = self._columns(tuple(row))
         extra = {}
         for name, wire_name, read in columns:
-            value = row[wire_name]
-            if value is not None and value != "":
-                try:
-                    record[name] = read(value)
-                except (ValueError, ArithmeticError, RecursionError):
-                    extra[wire_name] = value
-                    self.misfits[wire_name] += 1
+            found = _attempt(read, row[wire_name], record[name])
+            if found is MISFIT:
+                extra[wire_name] = row[wire_name]
+                self.misfits[wire_name] += 1
+            else:
+                record[name] = found
         if unknown:
             self.unknown.update(unknown)
             extra.update((wire_name, row[wire_name]) for wire_name in unknown)
@@ -168,6 +167,7 @@ class RecordReader:
 
 
 def _attempt(read: Read, value: Any, blank: Any) -> Any:
+    """Return what a value means: what was there before where it is none, ``MISFIT`` where it does not fit."""
     if value is None or value == "":
         return blank
     try:

@@ -16,7 +16,8 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from tap_azure_ea.api.http import LONGEST_WAIT, MAX_TRIES
+from tap_azure_ea.api.http import MAX_TRIES
+from tap_azure_ea.api.retry_after import LONGEST_WAIT
 from tap_azure_ea.datasets import billing, cost_management, datasets, ea_reporting
 from tap_azure_ea.tap import TapAzureEA
 

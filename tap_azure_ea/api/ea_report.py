@@ -7,8 +7,8 @@ from time import monotonic, sleep
 from typing import IO, Any
 
 from tap_azure_ea.api.errors import AzureError, NoDataError, RefusedError
-from tap_azure_ea.api.http import LONGEST_WAIT, Answer, HTTPClient
-from tap_azure_ea.api.retry_after import retry_after
+from tap_azure_ea.api.http import Answer, HTTPClient
+from tap_azure_ea.api.retry_after import until_asked_again
 
 POLL_INTERVAL = 10
 LONGEST_PREPARATION = 2 * 3600
@@ -34,8 +34,7 @@ def download_report(http: HTTPClient, submit_path: str, logger: logging.Logger) 
             if monotonic() - started > LONGEST_PREPARATION:
                 raise AzureError(f"The report {submit_path} was not ready after {LONGEST_PREPARATION // 3600} hours.")
             logger.info("Waiting for the report %s (status %d)", submit_path, status)
-            wait = retry_after(answer.headers)
-            sleep(POLL_INTERVAL if wait is None else min(wait, LONGEST_WAIT))
+            sleep(until_asked_again(answer.headers, POLL_INTERVAL))
             answer = http.get(answer.body["reportUrl"], base=answer.url)
         if status in {FAILED, TIMED_OUT}:
             logger.warning("The report %s ended with status %d (submission %d)", submit_path, status, submission)

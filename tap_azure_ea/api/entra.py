@@ -13,6 +13,7 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from tap_azure_ea.api.errors import AzureError
+from tap_azure_ea.api.urls import without_secrets
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken as AzureToken
@@ -147,9 +148,7 @@ class SignIn:
             self._logger.warning("Signing in with Microsoft Entra was answered %d: trying again", status)
 
     def _explain(self, error: Exception) -> str:
-        said = " ".join(str(error).split())
-        for secret in filter(None, self.secrets):
-            said = said.replace(secret, "***")
+        said = without_secrets(" ".join(str(error).split()), self.secrets)
         remedy = next((_REMEDIES[code] for code in _CODE.findall(said) if code in _REMEDIES), _OTHERWISE)
         return f'Signing in with Microsoft Entra failed: "{said}". {remedy}'
 

@@ -16,14 +16,13 @@ import requests
 
 from tap_azure_ea.api.bodies import decode, encode, words
 from tap_azure_ea.api.errors import AzureError, DeadLinkError, ForbiddenError, NotFoundError, RefusedError
-from tap_azure_ea.api.retry_after import retry_after
-from tap_azure_ea.api.urls import origin, without_signature
+from tap_azure_ea.api.retry_after import LONGEST_WAIT, retry_after
+from tap_azure_ea.api.urls import origin, without_secrets
 
 MAX_TRIES = 8
 CONNECT_TIMEOUT = 30
 READ_TIMEOUT = 300
 LONGEST_BACKOFF = 60
-LONGEST_WAIT = 3600
 ALIVE_INTERVAL = 60
 CHUNK = 1 << 20
 
@@ -268,9 +267,7 @@ class HTTPClient:
         sleep(seconds)
 
     def _redact(self, text: str) -> str:
-        for secret in filter(None, self.credentials.secrets):
-            text = text.replace(secret, "***")
-        return without_signature(text)
+        return without_secrets(text, self.credentials.secrets)
 
 
 def _anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -13,8 +13,8 @@ from time import monotonic, sleep
 from typing import IO, Any
 
 from tap_azure_ea.api.errors import AzureError, DeadLinkError, NoDataError, ReportError
-from tap_azure_ea.api.http import LONGEST_WAIT, Answer, HTTPClient
-from tap_azure_ea.api.retry_after import retry_after
+from tap_azure_ea.api.http import Answer, HTTPClient
+from tap_azure_ea.api.retry_after import until_asked_again
 
 POLL_INTERVAL = 30
 LONGEST_PREPARATION = 3600
@@ -56,8 +56,7 @@ def _finished(http: HTTPClient, answer: Answer, logger: logging.Logger) -> Answe
             raise ReportError(f"{answer.url} answered {answer.status} without saying where the result will be.")
         if monotonic() - started > LONGEST_PREPARATION:
             raise ReportError(f"{title} was not finished after {LONGEST_PREPARATION // 60} minutes. Run again later.")
-        wait = retry_after(answer.headers)
-        seconds = POLL_INTERVAL if wait is None else min(wait, LONGEST_WAIT)
+        seconds = until_asked_again(answer.headers, POLL_INTERVAL)
         logger.info("Waiting %.0f s for %s", seconds, title)
         sleep(seconds)
         answer = http.get(location, base=answer.url)

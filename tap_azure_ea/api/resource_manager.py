@@ -17,10 +17,10 @@ from typing import IO, Any
 from tap_azure_ea.api.csv_rows import csv_files
 from tap_azure_ea.api.entra import NO_CLAIMS
 from tap_azure_ea.api.errors import AzureError, DeadLinkError, ForbiddenError, NotReadyError, RefusedError
-from tap_azure_ea.api.http import LONGEST_WAIT, Answer, Credentials, HTTPClient
+from tap_azure_ea.api.http import Answer, Credentials, HTTPClient
 from tap_azure_ea.api.pages import Envelope, Page, Row, ahead, checked, linked, mapped, paged
 from tap_azure_ea.api.report import POLL_INTERVAL, download_report
-from tap_azure_ea.api.retry_after import retry_after
+from tap_azure_ea.api.retry_after import until_asked_again
 
 MAX_LINKS = 3
 MAX_QUESTIONS = 4
@@ -171,8 +171,7 @@ class ResourceManagerAPI:
             if answer.status != HTTPStatus.ACCEPTED:
                 return answer
             if question < questions:
-                wait = retry_after(answer.headers)
-                seconds = POLL_INTERVAL if wait is None else min(wait, LONGEST_WAIT)
+                seconds = until_asked_again(answer.headers, POLL_INTERVAL)
                 self._logger.info("Waiting %.0f s, for Azure is still processing %s", seconds, answer.url)
                 sleep(seconds)
         raise NotReadyError(f"Azure is still processing {answer.url} ({answer.body!s:.300}): the next run asks again.")

@@ -8,6 +8,14 @@ from email.utils import parsedate_to_datetime
 import pendulum
 from requests.structures import CaseInsensitiveDict
 
+LONGEST_WAIT = 3600
+
+
+def until_asked_again(headers: Mapping[str, str], interval: float) -> float:
+    """Return how long to wait before asking again: as long as Azure asks, an hour at most, or else the interval."""
+    wait = retry_after(headers)
+    return interval if wait is None else min(wait, LONGEST_WAIT)
+
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the longest wait in seconds that any ``...retry-after`` header asks for; None where there is none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from urllib3.util import parse_url
 
@@ -18,3 +19,10 @@ def origin(url: str) -> tuple[str | None, str | None, int | None]:
 def without_signature(text: str) -> str:
     """Return the text without what would open the links in it."""
     return _SIGNATURE.sub("sig=***", text)
+
+
+def without_secrets(text: str, secrets: Iterable[str]) -> str:
+    """Return the text with stars where the secrets, or what would open its links, stood."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return without_signature(text)
