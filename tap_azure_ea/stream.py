@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from singer_sdk import Stream, Tap
@@ -24,7 +24,7 @@ from tap_azure_ea.api.errors import ForbiddenError, NoDataError, PartError
 from tap_azure_ea.batch import BatchFiles, MisfitError
 from tap_azure_ea.fields import Field, json_schema
 from tap_azure_ea.progress import PartProgress, Progress
-from tap_azure_ea.records import Record, RecordReader, Row
+from tap_azure_ea.records import Record, RecordReader, Records, Row
 from tap_azure_ea.snapshot import DELETED_AT, Page, Snapshot
 from tap_azure_ea.writer import BufferedWriter
 
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib import MetadataMapping
 
 API = TypeVar("API")
-Records = Generator[Record, Any, Any]
-ReadAll = Callable[[Iterable[Row]], Iterator[Any]]
+Read = Callable[[Iterable[Row]], Iterable[Records]]
 Ask = Callable[[RecordReader, "str | None"], "Iterator[Page] | None"]
 
 
@@ -48,9 +47,10 @@ class Part:
     """What is asked for at once and replaced as one.
 
     ``request`` is what its rows are the answer to; ``given`` are the values of its records that it decides; ``ask``
-    returns its pages, or None if it is still the version that the ETag names. ``settled`` parts are not expected to
-    change: their reading needs no STATE of its own. ``finish`` is called when a reading can be vouched for, ``leave``
-    when there was nothing to read yet.
+    returns its pages, or None if it is still the version that the ETag names; ``days`` are the column that tells a
+    row's day, and the first and the last that belong to the part. ``settled`` parts are not expected to change: their
+    reading needs no STATE of its own. ``finish`` is called when a reading can be vouched for, ``leave`` when there was
+    nothing to read yet.
     """
 
     title: str
@@ -58,7 +58,7 @@ class Part:
     given: Mapping[str, str]
     bookmark: dict[str, Any]
     ask: Ask
-    belongs: Callable[[Record], bool] | None = None
+    days: tuple[str, str, str] | None = None
     settled: bool = False
     finish: Callable[[], None] = _nothing
     leave: Callable[[], None] = _nothing
@@ -127,14 +127,15 @@ class SnapshotStream(Stream, Generic[API]):
 
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield a partition's records; in a connection test, as many as the SDK wants and without asking for more."""
+        records = chain.from_iterable(self.read(context))
         if self.ABORT_AT_RECORD_COUNT is None:
-            yield from self.read(context)
+            yield from records
         else:
-            for record in islice(self.read(context), self.ABORT_AT_RECORD_COUNT - self._sampled):
+            for record in islice(records, self.ABORT_AT_RECORD_COUNT - self._sampled):
                 self._sampled += 1
                 yield record
 
-    def read(self, context: Context | None) -> Iterator[Record]:
+    def read(self, context: Context | None) -> Iterator[Records]:
         """Yield the rows of what has changed; without a partition there is nothing that has this dataset.
 
         What is refused does not keep the rest from being read, but what else is of a scope that may not be asked.
@@ -154,7 +155,7 @@ class SnapshotStream(Stream, Generic[API]):
             self.failures.setdefault(str(error), []).append(title)
             self.logger.error("%s cannot be read; the rest is read before the run fails. %s", title, error)  # noqa: TRY400
 
-    def _replace(self, part: Part) -> Iterator[Record]:
+    def _replace(self, part: Part) -> Iterator[Records]:
         """Yield a part's rows if they have changed, and let its bookmark vouch for them once they are written."""
         publish = _nothing if part.settled else self.publish
         snapshot = Snapshot(part.bookmark, self.parameters(part.request), publish, self.STATE_MSG_FREQUENCY)
@@ -166,9 +167,9 @@ class SnapshotStream(Stream, Generic[API]):
                 progress.unchanged()
                 return
             # Of a sample, no row is read before it is wanted.
-            read: ReadAll = partial(map, reader.read) if self.sampling else partial(_read_all, reader)
-            if part.belongs:
-                read = partial(_read_if, part.belongs, read, progress)
+            read: Read = partial(_read_each, reader) if self.sampling else partial(_read_all, reader)
+            if part.days and part.days[0] in self.columns:
+                read = partial(_read_within, part.days, read, progress)
             yield from snapshot.replace(progress.watch(pages, reader), read, reader.blank())
             progress.read(reader)
             self._unvouched += [snapshot.vouch, part.finish, publish]
@@ -192,7 +193,7 @@ class SnapshotStream(Stream, Generic[API]):
                 counter.with_context(partition)
                 timer.with_context(partition)
                 try:
-                    for address, rows in files.write(self.get_records(partition)):
+                    for address, rows in files.write(self.read(partition)):
                         counter.increment(rows)
                         yield batch_config.encoding, [address]
                     self._vouch()
@@ -206,7 +207,9 @@ class SnapshotStream(Stream, Generic[API]):
         if self.selected:
             self.progress.close()
 
-    def _sync_records(self, context: Context | None = None, *, write_messages: bool = True) -> Records:
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[Record, Any, Any]:
         """Write all records, without what the SDK does to each of them: they leave ``records.py`` as they are due.
 
         Where they are mapped, flattened, sampled or written elsewhere, they take the SDK's road.
@@ -215,20 +218,18 @@ class SnapshotStream(Stream, Generic[API]):
         if self._mapped or self.sampling or not write_messages or not isinstance(writer, BufferedWriter):
             yield from super()._sync_records(context, write_messages=write_messages)
             return
-        written = counted = 0
+        unsaid = 0
         with self.get_record_counter() as counter, self.get_sync_timer() as timer:
             for partition in [context] if context else self.partitions or (None,):
                 counter.with_context(partition)
                 timer.with_context(partition)
-                for record in self.get_records(partition):
-                    writer.write_record(self.name, record)
-                    written += 1
-                    if not written % self.STATE_MSG_FREQUENCY:
-                        counter.increment(written - counted)
-                        counted = written
+                for records in self.read(partition):
+                    writer.write_records(self.name, records)
+                    counter.increment(records.count)
+                    unsaid += records.count
+                    if unsaid >= self.STATE_MSG_FREQUENCY:
+                        unsaid = 0
                         self._write_unsaid_state()
-                counter.increment(written - counted)
-                counted = written
         self._write_unsaid_state()
 
     def _write_unsaid_state(self) -> None:
@@ -262,20 +263,24 @@ class SnapshotStream(Stream, Generic[API]):
             raise ConfigValidationError(error, errors=[error])
 
 
-def _read_all(reader: RecordReader, rows: Iterable[Row]) -> Iterator[Record]:
+def _read_all(reader: RecordReader, rows: Iterable[Row]) -> Iterator[Records]:
     """Read rows by column, which is how those of a table lie already."""
     if isinstance(rows, Table):
-        return reader.read_columns(rows.names, tuple(zip(*rows.cells, strict=True)), len(rows.cells))
+        return iter([reader.read_columns(rows.names, tuple(zip(*rows.cells, strict=True)), len(rows.cells))])
     return reader.read_all(rows)
 
 
-def _read_if(
-    belongs: Callable[[Record], bool], read: ReadAll, progress: PartProgress, rows: Iterable[Row]
-) -> Iterator[Record | None]:
-    """Read rows, those as None that are not of the days asked for: the API is known to send such rows."""
-    for record in read(rows):
-        if belongs(record):
-            yield record
-        else:
-            progress.outside += 1
-            yield None
+def _read_each(reader: RecordReader, rows: Iterable[Row]) -> Iterator[Records]:
+    return (Records.of([reader.read(row)]) for row in rows)
+
+
+def _read_within(
+    days: tuple[str, str, str], read: Read, progress: PartProgress, rows: Iterable[Row]
+) -> Iterator[Records]:
+    """Read rows, but for those that are not of the days asked for: the API is known to send such rows."""
+    day_field, first_day, last_day = days
+    for records in read(rows):
+        within = [day is None or first_day <= day[:10] <= last_day for day in records.columns[day_field]]
+        inside = records if all(within) else records.where(within)
+        progress.outside += records.count - inside.count
+        yield inside

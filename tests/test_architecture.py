@@ -23,7 +23,7 @@ ALLOWED = {
     "snapshot": {"fields", "records"},
     "progress": {"records", "snapshot"},
     "batch": {"fields", "records"},
-    "writer": set(),
+    "writer": {"records"},
     "documents": {"api"},
     "periods": {"fields"},
     "settings": {"api", "fields"},

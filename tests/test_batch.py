@@ -29,6 +29,7 @@ from tap_azure_ea.batch import BatchFiles, MisfitError
 from tap_azure_ea.datasets import billing, cost_management, datasets, ea_reporting
 from tap_azure_ea.fields import date as day
 from tap_azure_ea.fields import integer, json_object, number, text, timestamp
+from tap_azure_ea.records import Records
 from tap_azure_ea.sandbox import Fault, Sandbox
 from tap_azure_ea.tap import TapAzureEA
 from tests.conftest import Message, Recorder, Run, billing_settings, decode, settings, sync
@@ -112,8 +113,9 @@ def read(run: Run, stream: str = "usage_details") -> list[dict[str, Any]]:
 
 def write(folder: Path, encoding: dict[str, str], *records: dict[str, Any], size: int = 700) -> list[Path]:
     config = BatchConfig.from_dict(batch_config(folder.as_uri(), encoding, size))
-    written = BatchFiles(FIELDS, config, "records").write([{**BLANK, **record} for record in records])
-    return [Path(address.removeprefix("file://")) for address, _ in written]
+    whole = [{**BLANK, **record} for record in records]
+    some = (Records.of(whole[start : start + 1000]) for start in range(0, len(whole), 1000))
+    return [Path(address.removeprefix("file://")) for address, _ in BatchFiles(FIELDS, config, "records").write(some)]
 
 
 @ENCODINGS
@@ -222,8 +224,8 @@ def test_a_run_that_breaks_off_within_a_file_leaves_those_that_it_announced_and_
     staged.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(staged))
 
-    def broken() -> Iterator[dict[str, Any]]:
-        yield from ({**BLANK, "id": number} for number in range(25_000))
+    def broken() -> Iterator[Records]:
+        yield Records.of([{**BLANK, "id": number} for number in range(25_000)])
         raise ConnectionError
 
     config = BatchConfig.from_dict(batch_config(folder.as_uri(), encoding, 10_000))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import quote
@@ -11,7 +11,7 @@ from tap_azure_ea.api.ea_reporting import EAReportingAPI, listing
 from tap_azure_ea.api.pages import Page
 from tap_azure_ea.fields import Field
 from tap_azure_ea.periods import BILLING_PERIOD_ID, ENROLLMENT_NUMBER, BillingPeriod
-from tap_azure_ea.records import EXTRA, Record, RecordReader, Row
+from tap_azure_ea.records import EXTRA, RecordReader, Row
 from tap_azure_ea.snapshot import DELETED_AT, ETAG, ROW_NUMBER
 from tap_azure_ea.stream import Part, SnapshotStream
 
@@ -82,7 +82,7 @@ class EAReportingStream(SnapshotStream[EAReportingAPI]):
             f"Period {period.billing_period_id}",
             fill(path),
             fill(report_path) if report_path and self.config.get("usage_format") == "csv" else None,
-            partial(_within, period, self.day_field) if self.day_field and "{first_day}" in path else None,
+            (self.day_field, period.first_day, period.last_day) if self.day_field and "{first_day}" in path else None,
         )
 
     def part(
@@ -91,9 +91,9 @@ class EAReportingStream(SnapshotStream[EAReportingAPI]):
         title: str,
         path: str,
         report_path: str | None = None,
-        belongs: Callable[[Record], bool] | None = None,
+        days: tuple[str, str, str] | None = None,
     ) -> Part:
-        """Return the one part of a partition: its name in the log, its requests, and which records are its."""
+        """Return the one part of a partition: its name in the log, its requests, and the days of its records."""
 
         def ask(reader: RecordReader, etag: str | None) -> Iterator[Page] | None:
             if report_path:
@@ -101,14 +101,9 @@ class EAReportingStream(SnapshotStream[EAReportingAPI]):
             return self.api.pages(path, self.envelope, etag)
 
         bookmark = self.get_context_state(context)
-        return Part(f"{title} ({self.place(context)})", report_path or path, context, bookmark, ask, belongs)
+        return Part(f"{title} ({self.place(context)})", report_path or path, context, bookmark, ask, days)
 
     def fill(self, template: str, **values: str) -> str:
         """Fill in a path."""
         values["enrollment_number"] = self.api.enrollment_number
         return template.format(**{name: quote(value, safe="") for name, value in values.items()})
-
-
-def _within(period: BillingPeriod, day_field: str, record: Record) -> bool:
-    day = record.get(day_field)
-    return day is None or period.first_day <= day <= period.last_day
