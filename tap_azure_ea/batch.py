@@ -133,6 +133,7 @@ class BatchFiles:
 
     def __init__(self, fields: Collection[Field], config: BatchConfig, title: str) -> None:
         self._format: Format = FORMATS[config.encoding.format](fields, config.encoding.compression)
+        self.encoding = config.encoding
         self._storage = config.storage
         self._size = config.batch_size
         now = dt.datetime.now(dt.timezone.utc)

@@ -67,6 +67,11 @@ class Snapshot:
         return self.bookmark.get("etag") if self.asked_before else None
 
     @property
+    def version(self) -> str | None:
+        """The one ETag of all pages of this reading, if they have one."""
+        return self._first_etag if self._etags == {self._first_etag} else None
+
+    @property
     def asked_before(self) -> bool:
         """Whether the last complete reading answered the same parameters."""
         return self.bookmark.get("parameters") == self.parameters
@@ -121,7 +126,7 @@ class Snapshot:
 
         Each step leaves a bookmark that is true, for a signal may publish it in between.
         """
-        etag = {"etag": self._first_etag} if self._etags == {self._first_etag} else {}
+        etag = {"etag": self.version} if self.version else {}
         self.bookmark.update(row_count=self.row_count, parameters=self.parameters, **etag)
         self.bookmark.pop("written_up_to", None)
 
