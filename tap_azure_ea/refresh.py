@@ -35,7 +35,7 @@ FIELDS: tuple[Field, ...] = tuple(
         number("amount_before", "What the dataset's amount added up to before; 0 at first, null if it is not known."),
         number("amount", "What it adds up to now, exactly; null if the dataset has no amount, or it is deselected."),
         number("amount_difference", "What the refresh added: amount less amount_before."),
-        text("currency_code", "Currency of the amounts where the rows tell it, ISO 4217."),
+        text("currency_code", "Currency of the amounts, ISO 4217; where the rows do not tell it, the balances'."),
         integer("misfit_values", "Values that did not fit their column: null there, and kept in extra."),
         flag("already_read_after_close", "Whether the period had been read before, after its last day."),
         number("seconds", "How long the reading took."),

@@ -16,6 +16,7 @@ from tap_azure_ea.refresh import FIELDS
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
+BALANCES = ("balance_summary", "balances")
 DATASET = text("dataset", "Stream whose period was read.")
 
 
@@ -42,6 +43,7 @@ class PeriodRefreshes(AuditStream):
             SCOPE.name: scope,
             BILLING_PERIOD_ID.name: given[BILLING_PERIOD_ID.name],
             **refresh,
+            "currency_code": self._currency(dataset, scope, refresh["currency_code"]),
         }
         self._write(Records.of([{name: record[name] for name in self.columns}]))
         self.progress.rows += 1
@@ -50,6 +52,21 @@ class PeriodRefreshes(AuditStream):
     def read(self, context: Context | None) -> Iterator[Records]:  # noqa: ARG002 - there is but one
         """Yield nothing: each record is written when its period is."""
         return iter(())
+
+    def _currency(self, dataset: str, scope: str, currency_code: str | None) -> str | None:
+        """Return the currency of the rows, or, of those that do not tell, that of the enrollment's balances."""
+        if dataset in BALANCES and currency_code:
+            self._currencies[scope] = currency_code
+        return currency_code or self._currencies.get(scope)
+
+    @cached_property
+    def _currencies(self) -> dict[str, str]:
+        return {
+            next(iter(partition["context"].values())): currency_code
+            for balances in BALANCES
+            for partition in self._tap.state.get("bookmarks", {}).get(balances, {}).get("partitions", ())
+            if (currency_code := partition.get("refresh", {}).get("currency_code"))
+        }
 
     def _write(self, records: Records) -> None:
         if not self._files:
