@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -16,6 +17,7 @@ from pathlib import Path
 import duckdb
 import psycopg
 import pytest
+import yaml
 
 from tap_azure_ea.sandbox import Sandbox, cost_details, rate_card, resource_usage
 from tap_azure_ea.sandbox.bill import Bill
@@ -73,7 +75,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 def test_the_tap_answers_through_meltano(project: Project) -> None:
     catalog = json.loads(project.meltano("invoke", "tap-azure-ea", "--discover").stdout)
-    assert len(catalog["streams"]) == 9
+    assert len(catalog["streams"]) == 11
     assert "enrollment_number" in project.meltano("invoke", "tap-azure-ea", "--about").stdout
     assert '"type":"RECORD"' in project.meltano("invoke", "tap-azure-ea", "--test").stdout
     tested = project.meltano("config", "test", "tap-azure-ea")
@@ -220,6 +222,40 @@ COST_DETAILS = """
 select billing_period_id, row_number, cost_in_billing_currency, resource_id, charge_type
 from azure.{} where _sdc_deleted_at is null order by 1, 2
 """
+
+
+def test_years_that_are_read_beside_each_other_as_documented_end_in_one_table_and_each_knows_its_own(
+    project: Project, postgresql: str
+) -> None:
+    guide = (PROJECT / "docs" / "performance.md").read_text(encoding="utf-8")
+    added = yaml.safe_load(guide.split("## Several at once")[1].split("```yaml\n")[1].split("```")[0])
+    names = [plugin["name"] for plugin in added["plugins"]["extractors"]]
+    definition = project.folder / "meltano.yml"
+    meltano = yaml.safe_load(definition.read_text(encoding="utf-8"))
+    meltano["plugins"]["extractors"] += added["plugins"]["extractors"]
+    definition.write_text(yaml.safe_dump(meltano), encoding="utf-8")
+    project.meltano("install", "loader", "target-postgres")
+
+    def run(name: str) -> str:
+        return project.meltano(
+            "run", name, "target-postgres",
+            TARGET_POSTGRES_SQLALCHEMY_URL=postgresql.replace("postgresql://", "postgresql+psycopg://"),
+            TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA="beside",
+            **{f"{name.upper().replace('-', '_')}__SELECT": '["usage_details.*"]'},
+        ).stderr  # fmt: skip
+
+    run(names[0])
+    with ThreadPoolExecutor() as beside:
+        told = list(beside.map(run, names))
+    assert "Finished usage_details: 10 unchanged" in told[0]
+    assert "Finished usage_details: 3 read" in told[1]
+    with psycopg.connect(postgresql) as connection:
+        found = connection.execute(
+            "select billing_period_id, sum(cost), count(*) from beside.usage_details group by 1 order by 1"
+        ).fetchall()
+    bill = project.sandbox.bill
+    usage = {period: [row["cost"] for row in bill.usage(period)] for period in reversed(bill.periods)}
+    assert found == [(period, sum(costs), len(costs)) for period, costs in usage.items()]
 
 
 def test_cost_management_ends_in_duckdb_and_postgresql_as_exactly_the_sandboxs_rows_also_after_a_restatement(
