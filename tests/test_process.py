@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tap_azure_ea.sandbox import Fault, Sandbox
-from tests.conftest import Message, Target, parse_line, settings, sync
+from tests.conftest import Message, Target, parse_line, settings, sync, timeless
 
 DATASETS = [
     "balance_summary",
@@ -43,7 +43,6 @@ RESOURCE_MANAGER = [
     "resource_usage",
 ]
 AUDIT = ["period_reconciliation", "period_refreshes"]
-MOMENTS = {"at", "reconciled_at", "refreshed_at", "seconds"}
 TAP = [str(Path(sys.executable).with_name("tap-azure-ea"))]
 
 
@@ -60,15 +59,6 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
 
 def parse(lines: bytes) -> list[Message]:
     return [parse_line(line) for line in lines.splitlines()]
-
-
-def timeless(content: Any) -> Any:
-    """Leave out what says when, or how long: no two runs share that."""
-    if isinstance(content, list):
-        return [timeless(item) for item in content]
-    if isinstance(content, dict):
-        return {name: timeless(value) for name, value in content.items() if name not in MOMENTS}
-    return content
 
 
 def test_standard_output_holds_messages_and_nothing_else(sandbox: Sandbox, config: list[str]) -> None:
