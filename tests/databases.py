@@ -12,7 +12,7 @@ import duckdb
 import psycopg
 import pytest
 
-from tests.conftest import Message, Record
+from tests.conftest import Record
 
 DUCKDB_TYPES = {
     "number": "double", "integer": "hugeint", "boolean": "boolean", "object": "json", "array": "json",
@@ -37,7 +37,7 @@ class Database:
     def __post_init__(self) -> None:
         self.run("create schema azure")
 
-    def create(self, table: str, properties: Mapping[str, Message]) -> None:
+    def create(self, table: str, properties: Mapping[str, Mapping[str, Any]]) -> None:
         self.tables[table] = {name: self._type(schema) for name, schema in properties.items()}
         columns = ", ".join(f'"{name}" {kind}' for name, kind in self.tables[table].items())
         self.run(f"create table azure.{table} ({columns})")
@@ -46,7 +46,16 @@ class Database:
         rows = self.rows.format(table=f"azure.{table}", columns=json.dumps([self.tables[table]]))
         self.run(f"insert into azure.{table} {rows}", [json.dumps(records, default=str)])
 
-    def _type(self, schema: Message) -> str:
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Take back at the end what happens within."""
+        self.run("begin")
+        try:
+            yield
+        finally:
+            self.run("rollback")
+
+    def _type(self, schema: Mapping[str, Any]) -> str:
         kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
         return self.types.get(schema.get("format", kinds[0]), "varchar")
 

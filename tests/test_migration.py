@@ -185,10 +185,9 @@ def test_the_view_shows_usage_and_nothing_else(
     database: Database, column: str, value: str | None, *, shown: bool
 ) -> None:
     usage = {"charge_type": "Usage", "publisher_type": "Azure", "pricing_model": "OnDemand"}
-    database.run("begin")
-    database.insert(ActualCostDetails.name, [{"billing_period_id": "209901", **usage, column: value}])
-    found = database.run(
-        "select account_id from azure.usage_details_from_cost_details where billing_period_id = '209901'"
-    )
-    database.run("rollback")
+    with database.undone():
+        database.insert(ActualCostDetails.name, [{"billing_period_id": "209901", **usage, column: value}])
+        found = database.run(
+            "select account_id from azure.usage_details_from_cost_details where billing_period_id = '209901'"
+        )
     assert found == ([(None,)] if shown else [])
