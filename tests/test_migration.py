@@ -191,3 +191,16 @@ def test_the_view_shows_usage_and_nothing_else(
             "select account_id from azure.usage_details_from_cost_details where billing_period_id = '209901'"
         )
     assert found == ([(None,)] if shown else [])
+
+
+@pytest.mark.parametrize(("question", "other_words"), [("by_department", None), ("untagged", None), ("top_movers", 3)])
+def test_the_view_answers_what_finance_asks_as_usage_details_did(
+    database: Database, question: str, other_words: int | None
+) -> None:
+    sql = (PROJECT / "examples" / "sql" / f"{question}.sql").read_text(encoding="utf-8")
+    before, after = (
+        [[cell for place, cell in enumerate(row) if place != other_words] for row in database.run(asked)]
+        for asked in (sql, sql.replace("azure.usage_details", "azure.usage_details_from_cost_details"))
+    )
+    assert after == before
+    assert len(after) > 6
