@@ -47,7 +47,8 @@ def bill(costs: Mapping[str, Mapping[str, float]], balances: Mapping[str, float]
     axes.plot(stated, "D", color=INK, markersize=6, markeredgecolor="white", label="Azure's balance")
     for place, total in enumerate(totals):
         words = f"{total / THOUSAND:.1f}" + ("\nso far" if place == len(totals) - 1 else "")
-        axes.annotate(words, (place, total), (0, 7), textcoords="offset points", ha="center", va="bottom")
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        axes.annotate(words, (place, total), (0, 7), textcoords="offset points", ha="center", va="bottom", bbox=box)
     axes.set_xticks(range(len(costs)), month_labels(list(costs)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / THOUSAND:.0f}"))
     axes.spines[["top", "right", "left"]].set_visible(False)

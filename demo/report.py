@@ -19,14 +19,17 @@ COMMAND = "uv run --script demo/bill.py"
 def write(bill: Bill, html: Path, png: Path) -> None:
     """Write the page, and the picture of the year."""
     picture = figures.bill(bill.costs, bill.balances, bill.services[:SHOWN])
-    picture.savefig(png, dpi=130)
     first, last = (month_name(month) for month in (min(bill.costs), max(bill.costs)))
     title = f"The Azure bill, {first} to {last}"
     subtitle = (
         f"Enrollment {bill.enrollment}, in {bill.currency}, as of {bill.as_of.day} {bill.as_of:%B %Y, %H:%M} UTC. "
         "The enrollment is invented: it is what the sandbox of tap-azure-ea bills."
     )
-    drawn = page.drawing(picture, "bill", "Cost of each month by service", "The table below has the numbers.")
+    extent = f"{len(bill.costs)} stacked bars, each with a mark at what Azure's balance states."
+    drawn = page.drawing(picture, "bill", "Cost of each month by service", f"{extent} The table below has the numbers.")
+    # On the page, the heading says so.
+    picture.suptitle(f"What each month has cost, in thousand {bill.currency}", x=0.01, ha="left", fontsize=14)
+    picture.savefig(png, dpi=130)
     parts = [summary(bill), year(bill, drawn), restated(bill), adds_up(bill), moves(bill), sources()]
     html.write_text(page.render(title, subtitle, parts), encoding="utf-8")
 
