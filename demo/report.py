@@ -149,8 +149,10 @@ def moves(bill: Bill) -> str:
     compared = ["Before", month, "Difference"]
     names = ("department", *amounts, "percent")
     by_department = page.table("By department", ["Department", *compared, "%"], _rows(departments, names), total=True)
-    names = ("subscription", "service", *amounts)
-    movers = page.table("Top movers", ["Subscription", "Service", *compared], _rows(answers["top_movers"].rows, names))
+    names = ("subscription", "resource_group", "service", *amounts)
+    movers = page.table(
+        "Top movers", ["Subscription", "Resource group", "Service", *compared], _rows(answers["top_movers"].rows, names)
+    )
     untagged = answers["untagged"].rows
     tag, newest = (untagged[0][name] for name in ("tag", "month"))
     header = ["Department", "Subscription", "Cost", "Untagged", "%"]
