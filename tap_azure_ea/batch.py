@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from itertools import chain, count, islice
+from itertools import chain, count
 from typing import IO, TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
@@ -21,13 +21,12 @@ from singer_sdk.exceptions import ConfigValidationError
 from upath import UPath
 
 from tap_azure_ea.fields import Field
-from tap_azure_ea.records import Record
+from tap_azure_ea.records import Records
 
 if TYPE_CHECKING:
     from singer_sdk.helpers._batch import BatchConfig, StorageTarget
 
-# Records that are held at a time, and what they may come to in Arrow before they are written as one row group.
-CHUNK = 1000
+# What records may come to in Arrow before they are written as one row group.
 ROW_GROUP_BYTES = 16 << 20
 # The last of the quick ones: the next takes twice the time for a fifth fewer bytes.
 GZIP_LEVEL = 3
@@ -47,7 +46,7 @@ class Format(Protocol):
     def ending(self) -> str:
         """What the file's name ends in."""
 
-    def write(self, file: IO[bytes], records: Iterator[Record]) -> int:
+    def write(self, file: IO[bytes], records: Iterable[Records]) -> int:
         """Write all the records and return how many there were."""
 
 
@@ -58,14 +57,14 @@ class JSONLines:
         self._packed = compression == "gzip"
         self.ending = ".json.gz" if self._packed else ".json"
 
-    def write(self, file: IO[bytes], records: Iterator[Record]) -> int:
+    def write(self, file: IO[bytes], records: Iterable[Records]) -> int:
         """Write lines, some at a time."""
         rows = 0
         packer = gzip.GzipFile(fileobj=file, mode="wb", compresslevel=GZIP_LEVEL) if self._packed else nullcontext(file)
         with packer as lines:
-            for chunk in _chunks(records):
-                lines.write(_JSON.encode_lines(chunk))
-                rows += len(chunk)
+            for some in records:
+                lines.write(_JSON.encode_lines(list(some.packed())))
+                rows += some.count
         return rows
 
 
@@ -81,7 +80,7 @@ class Parquet:
         self._schema = self._arrow.schema([(name, types.get(kind, text)) for name, kind in self._kinds.items()])
         self._compression = compression or "snappy"
 
-    def write(self, file: IO[bytes], records: Iterator[Record]) -> int:
+    def write(self, file: IO[bytes], records: Iterable[Records]) -> int:
         """Write row groups of bounded size."""
         rows = 0
         with self._parquet.ParquetWriter(file, self._schema, compression=self._compression) as writer:
@@ -99,11 +98,11 @@ class Parquet:
             "date-time": self._arrow.timestamp("us", "UTC"),
         }
 
-    def _groups(self, records: Iterator[Record]) -> Iterator[Any]:
+    def _groups(self, records: Iterable[Records]) -> Iterator[Any]:
         """Gather records, as Arrow, in tables that are as large as a row group may be."""
         gathered: list[Any] = []
-        for chunk in _chunks(records):
-            columns = [self._column(name, [record[name] for record in chunk]) for name in self._kinds]
+        for some in records:
+            columns = [self._column(name, some.columns[name]) for name in self._kinds]
             gathered.append(self._arrow.record_batch(columns, schema=self._schema))
             if sum(batch.nbytes for batch in gathered) >= ROW_GROUP_BYTES:
                 yield self._arrow.Table.from_batches(gathered)
@@ -111,7 +110,7 @@ class Parquet:
         if gathered:
             yield self._arrow.Table.from_batches(gathered)
 
-    def _column(self, name: str, values: list[Any]) -> Any:
+    def _column(self, name: str, values: Sequence[Any]) -> Any:
         kind, arrow_type = self._kinds[name], self._schema.field(name).type
         if write := TEXTS.get(kind):
             values = [None if value is None else write(value) for value in values]
@@ -134,20 +133,44 @@ class BatchFiles:
 
     def __init__(self, fields: Collection[Field], config: BatchConfig, title: str) -> None:
         self._format: Format = FORMATS[config.encoding.format](fields, config.encoding.compression)
+        self.encoding = config.encoding
         self._storage = config.storage
         self._size = config.batch_size
         now = dt.datetime.now(dt.timezone.utc)
         self._run = f"{config.storage.prefix or ''}{title}-{now:%Y%m%dT%H%M%S%fZ}-{uuid4()}"
         self._numbers = count(1)
 
-    def write(self, records: Iterable[Record]) -> Iterator[tuple[str, int]]:
+    def write(self, records: Iterable[Records]) -> Iterator[tuple[str, int]]:
         """Write files of ``batch_size`` records, the last with what is left; yield address and rows of each."""
-        rest = iter(records)
+        rest = _cut(records, self._size)
         for first in rest:
             name = f"{self._run}-{next(self._numbers):06}{self._format.ending}"
             with _whole(self._storage, name) as file:
-                rows = self._format.write(file, islice(chain((first,), rest), self._size))
+                rows = self._format.write(file, _filling(chain((first,), rest), self._size))
             yield self._storage.get_url(name), rows
+
+
+def _cut(records: Iterable[Records], size: int) -> Iterator[Records]:
+    """Pass records on, cut where a file of that size is full."""
+    room = size
+    for some in records:
+        rest = some
+        while rest.count >= room:
+            first, rest = rest.halves(room)
+            yield first
+            room = size
+        if rest.count:
+            yield rest
+            room -= rest.count
+
+
+def _filling(records: Iterator[Records], size: int) -> Iterator[Records]:
+    """Take from the records what fills a file of that size."""
+    for some in records:
+        yield some
+        size -= some.count
+        if not size:
+            return
 
 
 def _json(value: Any) -> str:
@@ -167,11 +190,6 @@ def _whole(storage: StorageTarget, name: str) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.fs.transaction, path.fs.open(path.path, "wb") as file:
         yield file
-
-
-def _chunks(records: Iterator[Record]) -> Iterator[list[Record]]:
-    while chunk := list(islice(records, CHUNK)):
-        yield chunk
 
 
 def _pyarrow() -> tuple[Any, Any]:

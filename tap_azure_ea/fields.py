@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
@@ -20,6 +20,7 @@ LARGEST_INTEGER = 10**40
 NO_MOMENT = "0001-01-01"
 
 Read = Callable[[Any], Any]
+ReadTexts = Callable[[Sequence[str]], "Sequence[Any] | None"]
 JSONSchema = dict[str, Any]
 
 _ISO_DAY = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ].*)?")
@@ -149,6 +150,19 @@ def _number(value: Any) -> Decimal | int:
     return exact if exact.is_finite() else _misfit(value, "a finite number")
 
 
+def _texts(values: Sequence[str]) -> Sequence[str | None]:
+    return values if all(values) else [value or None for value in values]
+
+
+def _numbers(values: Sequence[str]) -> list[Decimal] | None:
+    if not all(values) or "".join(values).encode().translate(None, b"0123456789.-"):
+        return None
+    try:
+        return list(map(Decimal, values))
+    except ArithmeticError:
+        return None
+
+
 def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -244,3 +258,6 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 # The standard library's decoder, because it can read raw line breaks inside strings and see repeated names.
 _JSON = json.JSONDecoder(strict=False, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_unrepeated)
+
+# What reads many texts at once, or says by None that one of them is no such value as most are.
+READ_TEXTS: Mapping[Read, ReadTexts] = {_text: _texts, _number: _numbers}

@@ -7,11 +7,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Protocol
 
 from tap_azure_ea.records import RecordReader
 from tap_azure_ea.snapshot import Page, Snapshot
 
 ALIVE_INTERVAL = 30
+
+
+class Forgetting(Protocol):
+    """What takes note of a reading."""
+
+    def forget(self) -> None:
+        """Start anew."""
 
 
 @dataclass
@@ -53,12 +61,13 @@ class PartProgress:
     level: int
     outside: int = 0
 
-    def watch(self, pages: Iterable[Page], reader: RecordReader) -> Iterator[Page]:
-        """Pass the pages on, and show a sign of life when they take long."""
+    def watch(self, pages: Iterable[Page], *noting: Forgetting) -> Iterator[Page]:
+        """Pass the pages on, start anew where they do, and show a sign of life when they take long."""
         for page in pages:
             if page.number == 1:
                 self.outside = 0
-                reader.forget()
+                for other in noting:
+                    other.forget()
             if monotonic() - self.progress.told > ALIVE_INTERVAL:
                 # Of one of very many parts it is the sum that tells.
                 before = self.progress.rows if self.level < logging.INFO else 0

@@ -100,6 +100,20 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         title="Restate periods",
         description="How many of the newest months Cost Management is asked for again in every run.",
     ),
+    th.Property(
+        "charge_id",
+        th.BooleanType,
+        default=False,
+        title="Charge id",
+        description="Give usage, cost and marketplace rows a charge_id, which stays with a charge when rows move.",
+    ),
+    th.Property(
+        "fail_on_difference",
+        th.BooleanType,
+        default=False,
+        title="Fail on difference",
+        description="End with an error when period_reconciliation finds that a closed billing period differs.",
+    ),
     _text(
         "invoice_directory", "Invoice directory", "Folder for the PDFs of invoices; they are not downloaded if not set."
     ),

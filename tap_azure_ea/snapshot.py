@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import pendulum
 
 from tap_azure_ea.fields import integer, own, text, timestamp
-from tap_azure_ea.records import Record, Row
+from tap_azure_ea.records import CHUNK, Record, Records, Row
 
 ROW_NUMBER = own(integer("row_number", "Number of the row within the period, 1 to n in the order received."))
 ETAG = own(text("etag", "Version of the period, as Azure tagged the answer that held the row."))
@@ -67,6 +67,11 @@ class Snapshot:
         return self.bookmark.get("etag") if self.asked_before else None
 
     @property
+    def version(self) -> str | None:
+        """The one ETag of all pages of this reading, if they have one."""
+        return self._first_etag if self._etags == {self._first_etag} else None
+
+    @property
     def asked_before(self) -> bool:
         """Whether the last complete reading answered the same parameters."""
         return self.bookmark.get("parameters") == self.parameters
@@ -77,44 +82,51 @@ class Snapshot:
         return self.bookmark.get("row_count")
 
     def replace(
-        self, pages: Iterable[Page], read: Callable[[Iterable[Row]], Iterable[Record | None]], blank: Record
-    ) -> Iterator[Record]:
+        self, pages: Iterable[Page], read: Callable[[Iterable[Row]], Iterable[Records]], blank: Record
+    ) -> Iterator[Records]:
         """Yield the numbered records of the pages, then a tombstone for each number that only earlier readings had.
 
-        ``read`` makes records of rows, or None of those that do not belong here. Once all that is yielded is written,
-        the caller must ``vouch``. Rows without a ``row_number`` column are not numbered: there is at most one, or, if
-        they have no ``_sdc_deleted_at`` either, they have a key of their own and none is taken away.
+        Once all that is yielded is written, the caller must ``vouch``. Rows without a ``row_number`` column are not
+        numbered: there is at most one, or, if they have no ``_sdc_deleted_at`` either, they have a key of their own and
+        none is taken away.
         """
         numbered, keyed = ROW_NUMBER.name in blank, DELETED_AT.name not in blank
         highest = announced = max(self.bookmark.get("written_up_to", 0), self.bookmark.get("row_count", 0))
         self._withdraw()
         for page in pages:
             self._note(page)
-            for record in read(page.rows):
-                if record is None:
-                    continue
-                self.row_count += 1
+            for records in read(page.rows):
+                before, self.row_count = self.row_count, self.row_count + records.count
                 if self.row_count > announced and not keyed:
-                    announced += self.step if numbered else 1
+                    while announced < self.row_count:
+                        announced += self.step if numbered else 1
                     self.bookmark["written_up_to"] = announced
                     self.publish()
                 if numbered:
-                    record[ROW_NUMBER.name] = self.row_count
-                if ETAG.name in record:
-                    record[ETAG.name] = page.etag
-                yield record
+                    records.columns[ROW_NUMBER.name] = range(before + 1, self.row_count + 1)
+                if ETAG.name in blank:
+                    records.columns[ETAG.name] = [page.etag] * records.count
+                yield records
             highest = max(highest, self.row_count)
-        for row_number in range(self.row_count + 1, self.row_count + 1 if keyed else highest + 1):
-            self.deleted += 1
-            number = {ROW_NUMBER.name: row_number} if numbered else {}
-            yield {**blank, **number, DELETED_AT.name: now()}
+        if not keyed:
+            yield from self._tombstones(range(self.row_count + 1, highest + 1), blank)
+
+    def _tombstones(self, numbers: range, blank: Record) -> Iterator[Records]:
+        """Yield, some at a time, what says of each number that it is no more."""
+        self.deleted = len(numbers)
+        for start in range(0, len(numbers), CHUNK):
+            some = numbers[start : start + CHUNK]
+            records = Records.alike({**blank, DELETED_AT.name: now()}, len(some))
+            if ROW_NUMBER.name in blank:
+                records.columns[ROW_NUMBER.name] = some
+            yield records
 
     def vouch(self) -> None:
         """Let the bookmark say that the period is written; an ETag vouches only if it is the first page's and the only.
 
         Each step leaves a bookmark that is true, for a signal may publish it in between.
         """
-        etag = {"etag": self._first_etag} if self._etags == {self._first_etag} else {}
+        etag = {"etag": self.version} if self.version else {}
         self.bookmark.update(row_count=self.row_count, parameters=self.parameters, **etag)
         self.bookmark.pop("written_up_to", None)
 

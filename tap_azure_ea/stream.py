@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import cached_property, partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from singer_sdk import Stream, Tap
@@ -19,13 +18,17 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib import StateMessage
 
-from tap_azure_ea.api.csv_rows import Table
 from tap_azure_ea.api.errors import ForbiddenError, NoDataError, PartError
 from tap_azure_ea.batch import BatchFiles, MisfitError
+from tap_azure_ea.charge_ids import CHARGE_ID, ChargeIds, descriptive
 from tap_azure_ea.fields import Field, json_schema
-from tap_azure_ea.progress import PartProgress, Progress
-from tap_azure_ea.records import Record, RecordReader, Row
-from tap_azure_ea.snapshot import DELETED_AT, Page, Snapshot
+from tap_azure_ea.parts import Part, Read, read_all, read_each, read_noting, read_within
+from tap_azure_ea.periods import BILLING_PERIOD_ID
+from tap_azure_ea.progress import Progress
+from tap_azure_ea.records import Record, RecordReader, Records
+from tap_azure_ea.refresh import Refresh
+from tap_azure_ea.snapshot import DELETED_AT, Snapshot
+from tap_azure_ea.totals import Totals
 from tap_azure_ea.writer import BufferedWriter
 
 if TYPE_CHECKING:
@@ -34,41 +37,20 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib import MetadataMapping
 
 API = TypeVar("API")
-Records = Generator[Record, Any, Any]
-ReadAll = Callable[[Iterable[Row]], Iterator[Any]]
-Ask = Callable[[RecordReader, "str | None"], "Iterator[Page] | None"]
+Refreshed = Callable[[str, Mapping[str, str], Record], None]
 
 
-def _nothing() -> None:
+def _silently() -> None:
     pass
-
-
-@dataclass(frozen=True)
-class Part:
-    """What is asked for at once and replaced as one.
-
-    ``request`` is what its rows are the answer to; ``given`` are the values of its records that it decides; ``ask``
-    returns its pages, or None if it is still the version that the ETag names. ``settled`` parts are not expected to
-    change: their reading needs no STATE of its own. ``finish`` is called when a reading can be vouched for, ``leave``
-    when there was nothing to read yet.
-    """
-
-    title: str
-    request: str
-    given: Mapping[str, str]
-    bookmark: dict[str, Any]
-    ask: Ask
-    belongs: Callable[[Record], bool] | None = None
-    settled: bool = False
-    finish: Callable[[], None] = _nothing
-    leave: Callable[[], None] = _nothing
 
 
 class SnapshotStream(Stream, Generic[API]):
     """A dataset that is read in parts, each of them an exactly replaced set of rows.
 
     ``needs_one_of`` are settings without which there is nothing to ask for; ``failures`` says why some could not be
-    read, and what, while the rest was.
+    read, and what, while the rest was. ``amounts`` are the columns whose sums the bookmarks keep, the first of them the
+    one that the log of refreshes shows; ``divided_by`` names columns whose values are summed apart. ``changing`` are
+    columns that say nothing of what a charge is for. ``refreshed`` is told of each reading of a billing period.
     """
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
@@ -76,10 +58,19 @@ class SnapshotStream(Stream, Generic[API]):
     emit_activate_version_messages = False
 
     needs_one_of: ClassVar[tuple[str, ...]] = ("enrollment_number",)
-    fields: ClassVar[tuple[Field, ...]]
+    amounts: ClassVar[tuple[str, ...]] = ()
+    divided_by: ClassVar[tuple[str, ...]] = ()
+    currency_field: ClassVar[str | None] = None
+    has_charges: ClassVar[bool] = False
+    changing: ClassVar[tuple[str, ...]] = ()
+    fields: tuple[Field, ...]
     primary_keys: tuple[str, ...]
+    reads_last: ClassVar[bool] = False
+    refreshed: Refreshed | None = None
 
     def __init__(self, tap: Tap, connect: Callable[[], API]) -> None:
+        if self.has_charges and tap.config.get("charge_id"):
+            self.fields = (*self.fields, CHARGE_ID)
         super().__init__(tap, schema=json_schema(self.fields, self.primary_keys))
         self._connect = connect
         self._closed: set[Any] = set()
@@ -127,14 +118,15 @@ class SnapshotStream(Stream, Generic[API]):
 
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield a partition's records; in a connection test, as many as the SDK wants and without asking for more."""
+        records = chain.from_iterable(self.read(context))
         if self.ABORT_AT_RECORD_COUNT is None:
-            yield from self.read(context)
+            yield from records
         else:
-            for record in islice(self.read(context), self.ABORT_AT_RECORD_COUNT - self._sampled):
+            for record in islice(records, self.ABORT_AT_RECORD_COUNT - self._sampled):
                 self._sampled += 1
                 yield record
 
-    def read(self, context: Context | None) -> Iterator[Record]:
+    def read(self, context: Context | None) -> Iterator[Records]:
         """Yield the rows of what has changed; without a partition there is nothing that has this dataset.
 
         What is refused does not keep the rest from being read, but what else is of a scope that may not be asked.
@@ -154,45 +146,72 @@ class SnapshotStream(Stream, Generic[API]):
             self.failures.setdefault(str(error), []).append(title)
             self.logger.error("%s cannot be read; the rest is read before the run fails. %s", title, error)  # noqa: TRY400
 
-    def _replace(self, part: Part) -> Iterator[Record]:
+    def _replace(self, part: Part) -> Iterator[Records]:
         """Yield a part's rows if they have changed, and let its bookmark vouch for them once they are written."""
-        publish = _nothing if part.settled else self.publish
+        publish = _silently if part.settled else self.publish
         snapshot = Snapshot(part.bookmark, self.parameters(part.request), publish, self.STATE_MSG_FREQUENCY)
         progress = self.progress.part(part.title, snapshot, quiet=part.settled)
         reader = RecordReader(self.fields, self.columns, part.given)
+        totals, noting = self._noting()
+        refresh = Refresh(snapshot, totals)
         try:
             pages = part.ask(reader, snapshot.etag)
             if pages is None:
                 progress.unchanged()
                 return
             # Of a sample, no row is read before it is wanted.
-            read: ReadAll = partial(map, reader.read) if self.sampling else partial(_read_all, reader)
-            if part.belongs:
-                read = partial(_read_if, part.belongs, read, progress)
-            yield from snapshot.replace(progress.watch(pages, reader), read, reader.blank())
+            read: Read = partial(read_each if self.sampling else read_all, reader)
+            if part.days and part.days[0] in self.columns:
+                read = partial(read_within, part.days, read, progress)
+            read = partial(read_noting, noting, read)
+            pages = progress.watch(pages, reader, *noting)
+            yield from snapshot.replace(pages, read, reader.blank())
             progress.read(reader)
-            self._unvouched += [snapshot.vouch, part.finish, publish]
+            self._unvouched += [*self._refreshed(part, refresh, reader), snapshot.vouch, part.finish, publish]
         except NoDataError as error:
             progress.no_data(error)
             self._unvouched.append(part.leave)
         finally:
             self.flush()
+        self.vouch_by()
+
+    def vouch_by(self, *steps: Callable[[], None]) -> None:
+        """Take these steps once what has been yielded is written: now, or when its BATCH file has been announced."""
+        self._unvouched += steps
         if not self.get_batch_config(self.config):
             self._vouch()
+
+    def _noting(self) -> tuple[Totals, list[Totals | ChargeIds]]:
+        """Return what takes note of each record of a reading, the sums first."""
+        selected = set(self.columns)
+        divided_by = self.divided_by if selected.issuperset(self.divided_by) else ()
+        totals = Totals([name for name in self.amounts if name in selected], divided_by, self.currency_field)
+        if CHARGE_ID.name not in selected:
+            return totals, [totals]
+        described = [name for name in descriptive(self.fields, self.changing) if name in selected]
+        return totals, [totals, ChargeIds(described)]
+
+    def _refreshed(self, part: Part, refresh: Refresh, reader: RecordReader) -> Iterator[Callable[[], None]]:
+        """Yield what keeps and tells what a reading changed, if it is of a billing period."""
+        period = part.given.get(BILLING_PERIOD_ID.name)
+        if not period or self.sampling:
+            return
+        if self.refreshed:
+            record = refresh.record(period, reader.misfits.total())
+            yield partial(self.refreshed, self.name, part.given, record)
+        yield partial(refresh.vouch, whole=part.whole)
 
     def get_batches(
         self, batch_config: BatchConfig, context: Context | None = None
     ) -> Iterator[tuple[BaseBatchFileEncoding, list[str]]]:
         """Yield the files of one partition after the other, so that none is vouched for before its last file is out."""
-        self._refuse_maps()
-        fields = [field for field in self.fields if field.name in self.columns]
-        files = BatchFiles(fields, batch_config, f"{self.tap_name}--{self.name}")
+        files = self.batch_files(batch_config)
         with self.get_record_counter() as counter, self.get_sync_timer() as timer:
             for partition in [context] if context else self.partitions or (None,):
                 counter.with_context(partition)
                 timer.with_context(partition)
                 try:
-                    for address, rows in files.write(self.get_records(partition)):
+                    for address, rows in files.write(self.read(partition)):
                         counter.increment(rows)
                         yield batch_config.encoding, [address]
                     self._vouch()
@@ -201,39 +220,58 @@ class SnapshotStream(Stream, Generic[API]):
                     self.failures.setdefault(str(error), []).append(self.name)
                     self.logger.error("%s is not read to its end: %s", self.name, error)  # noqa: TRY400
 
+    def batch_files(self, batch_config: BatchConfig) -> BatchFiles:
+        """Return the files of this run; they hold the dataset's own columns, neither mapped nor flattened."""
+        if self._mapped:
+            error = f"batch_config cannot be combined with stream_maps or flattening_enabled ({self.name})"
+            raise ConfigValidationError(error, errors=[error])
+        fields = [field for field in self.fields if field.name in self.columns]
+        return BatchFiles(fields, batch_config, f"{self.tap_name}--{self.name}")
+
     def log_sync_costs(self) -> None:
         """Close the run with a line about this dataset."""
         if self.selected:
             self.progress.close()
 
-    def _sync_records(self, context: Context | None = None, *, write_messages: bool = True) -> Records:
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[Record, Any, Any]:
         """Write all records, without what the SDK does to each of them: they leave ``records.py`` as they are due.
 
         Where they are mapped, flattened, sampled or written elsewhere, they take the SDK's road.
         """
-        writer = self._tap.message_writer
-        if self._mapped or self.sampling or not write_messages or not isinstance(writer, BufferedWriter):
+        if not self._fast or self.sampling or not write_messages:
             yield from super()._sync_records(context, write_messages=write_messages)
             return
-        written = counted = 0
+        unsaid = 0
         with self.get_record_counter() as counter, self.get_sync_timer() as timer:
             for partition in [context] if context else self.partitions or (None,):
                 counter.with_context(partition)
                 timer.with_context(partition)
-                for record in self.get_records(partition):
-                    writer.write_record(self.name, record)
-                    written += 1
-                    if not written % self.STATE_MSG_FREQUENCY:
-                        counter.increment(written - counted)
-                        counted = written
+                for records in self.read(partition):
+                    self.write(records)
+                    counter.increment(records.count)
+                    unsaid += records.count
+                    if unsaid >= self.STATE_MSG_FREQUENCY:
+                        unsaid = 0
                         self._write_unsaid_state()
-                counter.increment(written - counted)
-                counted = written
         self._write_unsaid_state()
 
     def _write_unsaid_state(self) -> None:
         self.state_manager.is_flushed = False
         self._write_state_message()
+
+    def write(self, records: Records) -> None:
+        """Write records as RECORD messages, on the SDK's road where they are mapped, flattened or written elsewhere."""
+        if self._fast and isinstance(self._tap.message_writer, BufferedWriter):
+            self._tap.message_writer.write_records(self.name, records)
+        else:
+            for record in records:
+                self._write_record_message(record)
+
+    @cached_property
+    def _fast(self) -> bool:
+        return not self._mapped and isinstance(self._tap.message_writer, BufferedWriter)
 
     @cached_property
     def _mapped(self) -> bool:
@@ -254,28 +292,3 @@ class SnapshotStream(Stream, Generic[API]):
         for step in self._unvouched:
             step()
         self._unvouched.clear()
-
-    def _refuse_maps(self) -> None:
-        """BATCH files hold the dataset's own columns, neither mapped nor flattened."""
-        if self._mapped:
-            error = f"batch_config cannot be combined with stream_maps or flattening_enabled ({self.name})"
-            raise ConfigValidationError(error, errors=[error])
-
-
-def _read_all(reader: RecordReader, rows: Iterable[Row]) -> Iterator[Record]:
-    """Read rows by column, which is how those of a table lie already."""
-    if isinstance(rows, Table):
-        return reader.read_columns(rows.names, tuple(zip(*rows.cells, strict=True)), len(rows.cells))
-    return reader.read_all(rows)
-
-
-def _read_if(
-    belongs: Callable[[Record], bool], read: ReadAll, progress: PartProgress, rows: Iterable[Row]
-) -> Iterator[Record | None]:
-    """Read rows, those as None that are not of the days asked for: the API is known to send such rows."""
-    for record in read(rows):
-        if belongs(record):
-            yield record
-        else:
-            progress.outside += 1
-            yield None

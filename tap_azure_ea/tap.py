@@ -20,7 +20,8 @@ from tap_azure_ea.api.ea_reporting import EAReportingAPI
 from tap_azure_ea.api.entra import AccessToken, Identity, SignIn
 from tap_azure_ea.api.errors import AzureError
 from tap_azure_ea.api.resource_manager import CLOUDS, ResourceManagerAPI
-from tap_azure_ea.datasets import billing, cost_management, datasets, ea_reporting
+from tap_azure_ea.datasets import audit, billing, cost_management, datasets, ea_reporting
+from tap_azure_ea.datasets.audit.period_refreshes import PeriodRefreshes
 from tap_azure_ea.settings import CONFIG_JSONSCHEMA, Settings
 from tap_azure_ea.stream import SnapshotStream
 from tap_azure_ea.writer import BufferedWriter, ReaderGoneError
@@ -75,13 +76,22 @@ class TapAzureEA(Tap):
             billing: (self.settings.signs_in, lambda: self.resource_manager),
             cost_management: (self.settings.signs_in, lambda: self.resource_manager),
         }
-        given = not self.config["sandbox"] and any(opened for opened, _ in families.values())
-        return [
+        given = any(opened for opened, _ in families.values())
+        families[audit] = (given, lambda: None)
+        streams = [
             dataset(self, connect)
             for family, (opened, connect) in families.items()
             for dataset in datasets(family)
-            if not given or (opened and any(map(self.config.get, dataset.needs_one_of)))
+            if not given or self.settings.sandbox or (opened and any(map(self.config.get, dataset.needs_one_of)))
         ]
+        for log in [stream for stream in streams if isinstance(stream, PeriodRefreshes)]:
+            for stream in streams:
+                stream.refreshed = log.append
+        return streams
+
+    def load_streams(self) -> list[Stream]:  # type: ignore[misc]  # the one place that orders them
+        """Return the streams by name, those last that are about what the others have read."""
+        return sorted(super().load_streams(), key=lambda stream: getattr(stream, "reads_last", False))
 
     def sync_all(self) -> None:  # type: ignore[misc]  # the one place that knows when all is read
         """Read all streams; raise ``AzureError`` at the end if something was refused while the rest was read."""

@@ -11,6 +11,8 @@ import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter, SingerMessageType
 from singer_sdk.singerlib.encoding.simple import Message, StateMessage
 
+from tap_azure_ea.records import Records
+
 GATHERED_BYTES = 1 << 20
 
 
@@ -18,14 +20,21 @@ class ReaderGoneError(Exception):
     """Nobody reads the output any more."""
 
 
+class _RecordLine(msgspec.Struct, tag_field="type", tag="RECORD"):
+    stream: str
+    record: Any
+    time_extracted: dt.datetime
+
+
 class BufferedWriter(GenericSingerWriter[bytes, Message]):
     """Writes each message as one line, numbers with every digit."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+        encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+        self._encode, self._encode_lines = encoder.encode, encoder.encode_lines
         self._lines = bytearray()
-        self._extracted = b"null"
+        self._extracted = dt.datetime.now(dt.timezone.utc)
         self._writing = False
         self._postponed: Callable[[], None] | None = None
 
@@ -41,14 +50,12 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
         if message.type is not SingerMessageType.RECORD or len(self._lines) >= GATHERED_BYTES:
             self.flush()
 
-    def write_record(self, stream: str, record: dict[str, Any]) -> None:
-        """Gather a RECORD, as ``write_message`` would; it bears the time of the first that is gathered with it."""
+    def write_records(self, stream: str, records: Records) -> None:
+        """Gather RECORD messages, as ``write_message`` would; they bear the time of the first that they are with."""
         if not self._lines:
-            self._extracted = self._encode(dt.datetime.now(dt.timezone.utc))
+            self._extracted = dt.datetime.now(dt.timezone.utc)
         # One addition, so that a signal that comes meanwhile finds whole lines.
-        self._lines += b'{"type":"RECORD","stream":"%b","record":%b,"time_extracted":%b}\n' % (
-            stream.encode(), self._encode(record), self._extracted,
-        )  # fmt: skip
+        self._lines += self._encode_lines([_RecordLine(stream, record, self._extracted) for record in records.packed()])
         if len(self._lines) >= GATHERED_BYTES:
             self.flush()
 

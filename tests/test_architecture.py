@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tap_azure_ea
-from tap_azure_ea.datasets import billing, cost_management, datasets, ea_reporting
+from tap_azure_ea.datasets import audit, billing, cost_management, datasets, ea_reporting
 from tap_azure_ea.tap import TapAzureEA
 
 PACKAGE = Path(tap_azure_ea.__file__).parent
@@ -23,13 +23,43 @@ ALLOWED = {
     "snapshot": {"fields", "records"},
     "progress": {"records", "snapshot"},
     "batch": {"fields", "records"},
-    "writer": set(),
+    "writer": {"records"},
     "documents": {"api"},
     "periods": {"fields"},
     "settings": {"api", "fields"},
-    "stream": {"api", "batch", "fields", "progress", "records", "snapshot", "writer"},
+    "totals": {"records"},
+    "refresh": {"fields", "records", "snapshot", "totals"},
+    "charge_ids": {"fields", "records"},
+    "parts": {"api", "progress", "records", "snapshot"},
+    "stream": {
+        "api",
+        "batch",
+        "charge_ids",
+        "fields",
+        "parts",
+        "periods",
+        "progress",
+        "records",
+        "refresh",
+        "snapshot",
+        "totals",
+        "writer",
+    },
     "api": {"api"},
-    "datasets": {"api", "datasets", "documents", "fields", "periods", "records", "snapshot", "stream"},
+    "datasets": {
+        "api",
+        "batch",
+        "datasets",
+        "documents",
+        "fields",
+        "parts",
+        "periods",
+        "records",
+        "refresh",
+        "snapshot",
+        "stream",
+        "totals",
+    },
     "sandbox": {"sandbox"},
     "tap": {"api", "datasets", "sandbox", "settings", "stream", "writer"},
 }
@@ -81,11 +111,11 @@ def test_only_who_asks_for_the_sandbox_or_signs_in_loads_what_it_takes() -> None
 
 
 def test_the_folder_is_the_register() -> None:
-    for family in FAMILIES:
+    for family in (*FAMILIES, audit):
         files = {path.stem for path in (PACKAGE / "datasets" / family.__name__.rpartition(".")[2]).glob("*.py")}
         modules = {dataset.__module__.rpartition(".")[2] for dataset in datasets(family)}
         assert modules == files - {"__init__"}
-    names = [dataset.name for family in FAMILIES for dataset in datasets(family)]
+    names = [dataset.name for family in (*FAMILIES, audit) for dataset in datasets(family)]
     assert sorted(TapAzureEA(config={"sandbox": True}).streams) == sorted(names)
 
 

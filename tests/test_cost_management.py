@@ -16,6 +16,7 @@ import pytest
 from tap_azure_ea.api.errors import AzureError
 from tap_azure_ea.records import plain
 from tap_azure_ea.sandbox import Fault, Sandbox, cost_details, reservation_api, reservations
+from tap_azure_ea.tap import TapAzureEA
 from tests.conftest import Recorder, Run, Target, billing_settings, sync
 
 pytestmark = pytest.mark.usefixtures("today")
@@ -374,6 +375,21 @@ def test_each_of_several_blobs_is_read_and_an_expired_link_asks_for_a_new_report
     assert_equal_to_the_sandbox(target, sandbox)
     blobs = [request for request in sandbox.requests if request.path.startswith("/blobs/")]
     assert not [request for request in blobs if "authorization" in request.headers]
+
+
+def test_the_next_blob_is_on_its_way_while_one_is_read(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost_details, "BLOB_ROWS", 100)
+    config = billing_settings(sandbox, start_date="2026-03-01")
+    tap = TapAzureEA(config=config, message_writer=Recorder())
+    rows = tap.streams["actual_cost_details"].get_records(
+        {"enrollment_number": "8675309", "billing_period_id": "202603"}
+    )
+    assert next(iter(rows))["row_number"] == 1
+    blobs = [request for request in sandbox.requests if request.path.startswith("/blobs/")]
+    assert len(blobs) <= 2
+    assert list(rows)
+    asked = [request.path for request in sandbox.requests if request.path.startswith("/blobs/")]
+    assert len(asked) == len(set(asked)) > 2
 
 
 def test_a_location_on_another_host_is_never_shown_the_token(sandbox: Sandbox) -> None:

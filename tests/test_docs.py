@@ -18,7 +18,7 @@ from jsonschema import Draft7Validator
 
 from tap_azure_ea.api.http import MAX_TRIES
 from tap_azure_ea.api.retry_after import LONGEST_WAIT
-from tap_azure_ea.datasets import billing, cost_management, datasets, ea_reporting
+from tap_azure_ea.datasets import audit, billing, cost_management, datasets, ea_reporting
 from tap_azure_ea.tap import TapAzureEA
 
 PROJECT = Path(__file__).parent.parent
@@ -52,6 +52,7 @@ def test_the_readmes_settings_are_the_taps() -> None:
         ("### Of the EA Reporting API", ea_reporting),
         ("### Of the Azure Billing APIs", billing),
         ("### Of Cost Management", cost_management),
+        ("### Of the tap itself", audit),
     ],
 )
 def test_the_readmes_streams_are_the_taps(heading: str, family: ModuleType) -> None:

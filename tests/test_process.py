@@ -42,6 +42,8 @@ RESOURCE_MANAGER = [
     "reservation_transactions",
     "resource_usage",
 ]
+AUDIT = ["period_reconciliation", "period_refreshes"]
+MOMENTS = {"at", "reconciled_at", "refreshed_at", "seconds"}
 TAP = [str(Path(sys.executable).with_name("tap-azure-ea"))]
 
 
@@ -60,10 +62,19 @@ def parse(lines: bytes) -> list[Message]:
     return [parse_line(line) for line in lines.splitlines()]
 
 
+def timeless(content: Any) -> Any:
+    """Leave out what says when, or how long: no two runs share that."""
+    if isinstance(content, list):
+        return [timeless(item) for item in content]
+    if isinstance(content, dict):
+        return {name: timeless(value) for name, value in content.items() if name not in MOMENTS}
+    return content
+
+
 def test_standard_output_holds_messages_and_nothing_else(sandbox: Sandbox, config: list[str]) -> None:
     ended = run(*config)
     assert ended.returncode == 0, ended.stderr
-    assert parse(ended.stdout) == sync(settings(sandbox)).messages
+    assert timeless(parse(ended.stdout)) == timeless(sync(settings(sandbox)).messages)
     assert ended.stdout.endswith(b"}\n")
 
 
@@ -156,7 +167,7 @@ def test_wrong_settings_are_told_line_by_line(tmp_path: Path) -> None:
 
 def test_discovery_needs_no_settings_and_lists_every_dataset() -> None:
     catalog = json.loads(run("--discover").stdout)
-    assert [stream["stream"] for stream in catalog["streams"]] == sorted(DATASETS + RESOURCE_MANAGER)
+    assert sorted(stream["stream"] for stream in catalog["streams"]) == sorted(DATASETS + RESOURCE_MANAGER + AUDIT)
 
 
 def test_the_connection_test_reads_a_record_of_each_dataset(config: list[str]) -> None:

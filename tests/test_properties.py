@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from hypothesis import example, given, settings
@@ -132,15 +133,19 @@ VALUES = st.one_of(
     st.dictionaries(WORDS, st.integers(), max_size=2),
 )
 NAMES = [field.name for field in MANY if field.read] + ["unknown"]
+TEXTS = st.sampled_from(
+    ["", " ", "1", "-1.50", "1-2", ".", "1_0", "1E5", "NaN", "Infinity", "\u0663", "true", "2026-02-01"]
+)
 ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys(NAMES, VALUES)), max_size=12)
+ROWS_OF_TEXTS = st.lists(st.fixed_dictionaries(dict.fromkeys(NAMES, TEXTS)), max_size=4)
 
 
 @settings(max_examples=300)
-@given(ROWS, st.booleans())
+@given(ROWS | ROWS_OF_TEXTS, st.booleans())
 def test_rows_are_read_many_at_a_time_as_they_are_one_by_one(rows: list[dict[str, Any]], ragged: bool) -> None:
     if ragged and rows:
         rows[0].pop("text_field")
     selected = {field.name for field in MANY}
     one, many = (RecordReader(MANY, selected, {"text_field": "1"}) for _ in range(2))
-    assert repr(list(many.read_all(rows))) == repr([one.read(row) for row in rows])
+    assert repr(list(chain.from_iterable(many.read_all(rows)))) == repr([one.read(row) for row in rows])
     assert (many.misfits, many.unknown) == (one.misfits, one.unknown)

@@ -53,6 +53,8 @@ def test_every_row_is_read_once_and_to_the_last_digit(sandbox: Sandbox) -> None:
         "balance_summary": 4,
         "billing_periods": 4,
         "marketplace_charges": sum(len(sandbox.bill.marketplace(p)) for p in PERIODS),
+        "period_reconciliation": 4 * 3 + 2,
+        "period_refreshes": 4 + 2 + 4 + 4 + 3 * 4,
         "price_sheet": 4 * len(sandbox.bill.prices("202603")),
         "reserved_instance_charges": len(reservations.charges(sandbox.bill, *days)),
         "reserved_instance_recommendations": 6 * len(reservations.recommendations(sandbox.bill, "shared", 7)),
@@ -260,6 +262,7 @@ def test_the_second_run_asks_once_per_dataset_and_period_and_emits_no_row_of_the
         partition
         for stream, bookmark in sorted(first.state["bookmarks"].items())
         for partition in bookmark.get("partitions", [])
+        if "etag" in partition
     ]
     assert [request.headers["if-none-match"] for request in conditional] == [p["etag"] for p in bookmarks]
 
@@ -503,7 +506,7 @@ def test_stream_maps_and_flattening_apply(sandbox: Sandbox) -> None:
 
 def test_every_wire_name_of_the_sandbox_has_its_column(sandbox: Sandbox) -> None:
     run = sync(settings(sandbox))
-    assert all(r["extra"] is None for m in run.messages if m["type"] == "RECORD" for r in [m["record"]])
+    assert all(r.get("extra") is None for m in run.messages if m["type"] == "RECORD" for r in [m["record"]])
     for stream, row in {
         "usage_details": sandbox.bill.usage("202602")[0],
         "marketplace_charges": sandbox.bill.marketplace("202602")[0],

@@ -109,7 +109,7 @@ class EAReportingAPI:
         for _ in range(MAX_READINGS):
             tagged_by_page = False
             etags: list[str] = []
-            for page in ahead(self._linked(first, envelope)):
+            for page in ahead(self._linked(first, envelope), alone=1):
                 etags += [page.etag] if page.etag else []
                 if len(set(etags)) > 1 and not tagged_by_page:
                     if etags != met:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from io import IOBase
 from itertools import islice
 from threading import Thread
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from tap_azure_ea.api.errors import AzureError, ReportError
 from tap_azure_ea.api.http import Answer
 
+T = TypeVar("T")
 Row = Mapping[str, Any]
 Envelope = Callable[[Any], tuple[list[Row], str | None]]
 
@@ -41,38 +43,54 @@ def paged(tables: Iterator[Iterable[Row]], title: str, etag: str | None = None) 
         yield Page(1, etag, ())
 
 
-def ahead(pages: Iterator[Page]) -> Iterator[Page]:
-    """Pass pages on, and have the next one fetched while one is being read, from the second on.
+def ahead(items: Iterator[T], *, alone: int = 0) -> Iterator[T]:
+    """Pass pages or files on, and have the next one fetched while one is being read.
 
-    What goes wrong with a page is raised when its turn has come. A fetch that nobody waits for any more ends by itself,
-    and does not keep the process from ending.
+    The first ``alone`` are fetched when they are wanted: many listings have no more. What goes wrong with an item is
+    raised when its turn has come. A fetch that nobody waits for any more ends by itself, closes what it brings, and
+    does not keep the process from ending.
     """
-    yield from islice(pages, 1)
-    fetch = _Fetch(pages)
-    while True:
-        fetch.join()
-        if fetch.error:
-            raise fetch.error
-        if not fetch.page:
-            return
-        following = _Fetch(pages)
-        yield fetch.page
-        fetch = following
+    yield from islice(items, alone)
+    fetch = _Fetch(items)
+    try:
+        while (item := fetch.result()) is not None:
+            fetch = _Fetch(items)
+            yield item
+    finally:
+        fetch.abandon()
 
 
-class _Fetch(Thread):
-    def __init__(self, pages: Iterator[Page]) -> None:
+class _Fetch(Thread, Generic[T]):
+    def __init__(self, items: Iterator[T]) -> None:
         super().__init__(name="next page", daemon=True)
-        self.page: Page | None = None
-        self.error: Exception | None = None
-        self._pages = pages
+        self._items = items
+        self._item: T | None = None
+        self._error: Exception | None = None
+        self._abandoned = False
         self.start()
 
     def run(self) -> None:
         try:
-            self.page = next(self._pages, None)
-        except Exception as error:  # noqa: BLE001 - it is raised where the page is asked for
-            self.error = error
+            self._item = next(self._items, None)
+        except Exception as error:  # noqa: BLE001 - it is raised where the item is asked for
+            self._error = error
+        if self._abandoned:
+            self._close()
+
+    def result(self) -> T | None:
+        self.join()
+        if self._error:
+            raise self._error
+        return self._item
+
+    def abandon(self) -> None:
+        self._abandoned = True
+        if not self.is_alive():
+            self._close()
+
+    def _close(self) -> None:
+        if isinstance(self._item, IOBase):
+            self._item.close()
 
 
 def linked(ask: Callable[[str, str], Answer], answer: Answer, envelope: Envelope) -> Iterator[Page]:

@@ -6,16 +6,16 @@ https://learn.microsoft.com/azure/azure-resource-manager/management/async-operat
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from time import monotonic, sleep
-from typing import IO, Any
+from typing import Any, TypeVar
 
 from tap_azure_ea.api.errors import AzureError, DeadLinkError, NoDataError, ReportError
 from tap_azure_ea.api.http import Answer, HTTPClient
 from tap_azure_ea.api.retry_after import until_asked_again
 
+T = TypeVar("T")
 POLL_INTERVAL = 30
 LONGEST_PREPARATION = 3600
 MAX_SUBMISSIONS = 3
@@ -25,11 +25,13 @@ DONE = frozenset({"", "completed", "succeeded"})
 NO_DATA_FOUND = "nodatafound"
 
 
-def download_report(http: HTTPClient, submit: Callable[[], Answer], logger: logging.Logger) -> list[IO[bytes]]:
-    """Return the files of a report as open temporary files.
+def read_report(
+    http: HTTPClient, submit: Callable[[], Answer], logger: logging.Logger, read: Callable[[list[str]], Iterable[T]]
+) -> Iterator[T]:
+    """Yield what is read from the links of a report.
 
-    A report that fails, or one of whose links has expired, is submitted again; ``ReportError`` says when that does not
-    help, and ``NoDataError`` that there is nothing to read.
+    A report that fails, or one of whose links has expired, is submitted again and read from the start; ``ReportError``
+    says when that does not help, and ``NoDataError`` that there is nothing to read.
     """
     for submission in range(1, MAX_SUBMISSIONS + 1):
         submitted = submit()
@@ -39,7 +41,8 @@ def download_report(http: HTTPClient, submit: Callable[[], Answer], logger: logg
             raise NoDataError(f"{submitted.url} found no data.")
         try:
             if status in DONE and links:
-                return _downloaded(http, links)
+                yield from read(links)
+                return
             reason = f"ended without a result ({_reason(answer.body)})"
         except DeadLinkError as error:
             reason = f"cannot be downloaded ({error})"
@@ -83,10 +86,3 @@ def _links(body: Any) -> Iterator[str]:
 def _reason(body: Any) -> str:
     error = body.get("error") or (body.get("properties") or {}).get("error") or body
     return f"{error!s:.300}"
-
-
-def _downloaded(http: HTTPClient, links: list[str]) -> list[IO[bytes]]:
-    with ExitStack() as files:
-        downloaded = [files.enter_context(http.download(link)) for link in links]
-        files.pop_all()
-        return downloaded

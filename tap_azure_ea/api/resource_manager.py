@@ -19,7 +19,7 @@ from tap_azure_ea.api.entra import NO_CLAIMS
 from tap_azure_ea.api.errors import AzureError, DeadLinkError, ForbiddenError, NotReadyError, RefusedError
 from tap_azure_ea.api.http import Answer, Credentials, HTTPClient
 from tap_azure_ea.api.pages import Envelope, Page, Row, ahead, checked, linked, mapped, paged
-from tap_azure_ea.api.report import POLL_INTERVAL, download_report
+from tap_azure_ea.api.report import POLL_INTERVAL, read_report
 from tap_azure_ea.api.retry_after import until_asked_again
 
 MAX_LINKS = 3
@@ -99,7 +99,7 @@ class ResourceManagerAPI:
         def ask(link: str, base: str | None = None) -> Answer:
             return self._ready(lambda: self._http.get(link, base=base), MAX_QUESTIONS if patient else 1)
 
-        pages = mapped(ahead(linked(ask, ask(path), envelope or listing)), _unwrapped)
+        pages = mapped(ahead(linked(ask, ask(path), envelope or listing), alone=1), _unwrapped)
         return (replace(page, etag=etag) for page in pages)
 
     def pages_of_days(
@@ -125,12 +125,17 @@ class ResourceManagerAPI:
     def report_pages(
         self, path: str, is_header: Callable[[list[str]], bool], etag: str | None = None, body: Any = None
     ) -> Iterator[Page]:
-        """Yield the pages of a report that a POST submits; it is downloaded whole before the first of them.
+        """Yield the pages of a report that a POST submits; the next file is downloaded while one is read.
 
-        Raises ``NoDataError`` where there is nothing to report, and ``ReportError`` where that cannot be had or read.
+        Where a link has expired by then, they begin again with page 1, of a new report. Raises ``NoDataError`` where
+        there is nothing to report, and ``ReportError`` where that cannot be had or read.
         """
-        files = download_report(self._http, lambda: self._http.post(path, body), self._logger)
-        return paged(csv_files(files, is_header), f"The report {path}", etag)
+
+        def read(links: list[str]) -> Iterator[Page]:
+            files = ahead(map(self._http.download, links))
+            return paged(csv_files(files, is_header), f"The report {path}", etag)
+
+        return read_report(self._http, lambda: self._http.post(path, body), self._logger, read)
 
     def may_have_rows(self, path: str) -> bool:
         """Say whether a listing has any row, or cannot tell: it is not ready, or does not answer such a question."""
@@ -145,7 +150,11 @@ class ResourceManagerAPI:
 
     def document(self, path: str) -> IO[bytes]:
         """Return a document that is prepared on request, as an open temporary file."""
-        (document,) = download_report(self._http, lambda: self._http.post(path), self._logger)
+
+        def download(links: list[str]) -> Iterator[IO[bytes]]:
+            return map(self._http.download, links)
+
+        (document,) = read_report(self._http, lambda: self._http.post(path), self._logger, download)
         return document
 
     def redirected(self, path: str) -> IO[bytes]:

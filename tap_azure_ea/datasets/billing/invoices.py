@@ -16,8 +16,8 @@ from tap_azure_ea.api.urls import without_signature
 from tap_azure_ea.datasets.billing import SUBSCRIPTION_ID, BillingStream
 from tap_azure_ea.documents import Documents
 from tap_azure_ea.fields import OBJECTS, Field, day, flag, integer, json_array, json_object, number, text, timestamp
+from tap_azure_ea.parts import Part
 from tap_azure_ea.records import EXTRA, RecordReader, Row
-from tap_azure_ea.stream import Part
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context

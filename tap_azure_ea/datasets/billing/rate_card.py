@@ -13,9 +13,9 @@ from tap_azure_ea.api.errors import AzureError, ForbiddenError
 from tap_azure_ea.api.pages import Page
 from tap_azure_ea.datasets.billing import BillingStream
 from tap_azure_ea.fields import TEXTS, Field, flag, json_array, number, text, tiers, timestamp
+from tap_azure_ea.parts import Part
 from tap_azure_ea.records import EXTRA, RecordReader, Row
 from tap_azure_ea.snapshot import DELETED_AT, ROW_NUMBER, SNAPSHOT_AT, now
-from tap_azure_ea.stream import Part
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context

@@ -12,10 +12,11 @@ from tap_azure_ea.api.errors import ForbiddenError, NoDataError, RefusedError
 from tap_azure_ea.api.pages import Page
 from tap_azure_ea.api.resource_manager import ResourceManagerAPI
 from tap_azure_ea.fields import Field, day
+from tap_azure_ea.parts import Part
 from tap_azure_ea.periods import BILLING_PERIOD_ID, ENROLLMENT_NUMBER, BillingPeriod, months, months_ago
-from tap_azure_ea.records import EXTRA, Record, RecordReader
+from tap_azure_ea.records import EXTRA, RecordReader
 from tap_azure_ea.snapshot import DELETED_AT, ROW_NUMBER, SNAPSHOT_AT, now
-from tap_azure_ea.stream import Part, SnapshotStream
+from tap_azure_ea.stream import SnapshotStream
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
@@ -97,7 +98,8 @@ class MonthlyStream(CostManagementStream):
             {**context, **self.given},
             self.get_context_state(context),
             partial(self._ask, period),
-            partial(_within, period, self.day_field) if self.day_field else None,
+            (self.day_field, period.first_day, period.last_day) if self.day_field else None,
+            period.whole,
         )
 
     def _ask(self, period: BillingPeriod, reader: RecordReader, etag: str | None) -> Iterator[Page] | None:
@@ -115,8 +117,3 @@ class MonthlyStream(CostManagementStream):
             if isinstance(error, ForbiddenError) or period.first_day >= months_ago(REACH):
                 raise
             raise NoDataError(f"{error} {EXPORTS}") from None
-
-
-def _within(period: BillingPeriod, day_field: str, record: Record) -> bool:
-    day = record.get(day_field)
-    return day is None or period.first_day <= day[:10] <= period.last_day

@@ -26,6 +26,19 @@ class Balances(MonthlyStream):
 
     name = "balances"
     primary_keys = (ENROLLMENT_NUMBER.name, BILLING_PERIOD_ID.name)
+    amounts = (
+        "total_usage",
+        "azure_marketplace_service_charges",
+        "total_overage",
+        "service_overage",
+        "charges_billed_separately",
+        "beginning_balance",
+        "ending_balance",
+        "new_purchases",
+        "adjustments",
+        "utilized",
+    )
+    currency_field = "currency"
     fields = period_record(
         text("id", "Azure's id of the balance."),
         text("name", "Azure's name of the balance."),

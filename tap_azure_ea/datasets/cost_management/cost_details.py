@@ -33,6 +33,10 @@ class CostDetailsStream(MonthlyStream):
 
     needs_one_of = ("enrollment_number", "scope")
     metric: ClassVar[str]
+    amounts = ("cost_in_billing_currency",)
+    divided_by = ("publisher_type", "charge_type", "pricing_model")
+    currency_field = "billing_currency_code"
+    has_charges = True
     fields = period_rows(
         SCOPE,
         text("invoice_section_name", "Department or invoice section.", aliases=("invoiceSection", "departmentName")),

@@ -25,6 +25,10 @@ class Marketplaces(MonthlyStream):
 
     name = "marketplaces"
     day_field = "usage_start"
+    amounts = ("pretax_cost",)
+    currency_field = "currency"
+    has_charges = True
+    changing = ("is_estimated",)
     fields = period_rows(
         text("id", "Azure's id of the charge; not its key."),
         text("name", "Azure's name of the charge."),

@@ -26,6 +26,8 @@ class ReservationTransactions(MonthlyStream):
     """
 
     name = "reservation_transactions"
+    amounts = ("amount",)
+    currency_field = "currency"
     fields = period_rows(
         text("id", "Azure's id of the transaction; not its key."),
         text("name", "Azure's name of the transaction, a moment."),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import quote
@@ -10,10 +11,11 @@ from urllib.parse import quote
 from tap_azure_ea.api.ea_reporting import EAReportingAPI, listing
 from tap_azure_ea.api.pages import Page
 from tap_azure_ea.fields import Field
+from tap_azure_ea.parts import Part
 from tap_azure_ea.periods import BILLING_PERIOD_ID, ENROLLMENT_NUMBER, BillingPeriod
-from tap_azure_ea.records import EXTRA, Record, RecordReader, Row
+from tap_azure_ea.records import EXTRA, RecordReader, Row
 from tap_azure_ea.snapshot import DELETED_AT, ETAG, ROW_NUMBER
-from tap_azure_ea.stream import Part, SnapshotStream
+from tap_azure_ea.stream import SnapshotStream
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
@@ -68,7 +70,7 @@ class EAReportingStream(SnapshotStream[EAReportingAPI]):
     def parts(self, context: Context) -> Iterator[Part]:
         """Yield what a partition stands for: by default a billing period, as far as it is asked for."""
         period = self.periods[context[BILLING_PERIOD_ID.name]]
-        cut = self.custom_date_path and not period.whole
+        cut = bool(self.custom_date_path) and not period.whole
         path = (cut and self.custom_date_path) or self.path
         report_path = self.custom_date_report_path if cut else self.report_path
         fill = partial(
@@ -77,13 +79,16 @@ class EAReportingStream(SnapshotStream[EAReportingAPI]):
             first_day=period.first_day,
             last_day=period.last_day,
         )
-        yield self.part(
+        part = self.part(
             context,
             f"Period {period.billing_period_id}",
             fill(path),
             fill(report_path) if report_path and self.config.get("usage_format") == "csv" else None,
-            partial(_within, period, self.day_field) if self.day_field and "{first_day}" in path else None,
         )
+        days = None
+        if self.day_field and "{first_day}" in path:
+            days = self.day_field, period.first_day, period.last_day
+        yield replace(part, days=days, whole=not cut)
 
     def part(
         self,
@@ -91,9 +96,8 @@ class EAReportingStream(SnapshotStream[EAReportingAPI]):
         title: str,
         path: str,
         report_path: str | None = None,
-        belongs: Callable[[Record], bool] | None = None,
     ) -> Part:
-        """Return the one part of a partition: its name in the log, its requests, and which records are its."""
+        """Return the one part of a partition: its name in the log, and its requests."""
 
         def ask(reader: RecordReader, etag: str | None) -> Iterator[Page] | None:
             if report_path:
@@ -101,14 +105,9 @@ class EAReportingStream(SnapshotStream[EAReportingAPI]):
             return self.api.pages(path, self.envelope, etag)
 
         bookmark = self.get_context_state(context)
-        return Part(f"{title} ({self.place(context)})", report_path or path, context, bookmark, ask, belongs)
+        return Part(f"{title} ({self.place(context)})", report_path or path, context, bookmark, ask)
 
     def fill(self, template: str, **values: str) -> str:
         """Fill in a path."""
         values["enrollment_number"] = self.api.enrollment_number
         return template.format(**{name: quote(value, safe="") for name, value in values.items()})
-
-
-def _within(period: BillingPeriod, day_field: str, record: Record) -> bool:
-    day = record.get(day_field)
-    return day is None or period.first_day <= day <= period.last_day

@@ -18,6 +18,19 @@ class BalanceSummary(EAReportingStream):
     path = "/v3/enrollments/{enrollment_number}/billingPeriods/{billing_period_id}/balancesummary"
     envelope = staticmethod(one_row)
     primary_keys = (ENROLLMENT_NUMBER.name, BILLING_PERIOD_ID.name)
+    amounts = (
+        "total_usage",
+        "azure_marketplace_service_charges",
+        "total_overage",
+        "service_overage",
+        "charges_billed_separately",
+        "beginning_balance",
+        "ending_balance",
+        "new_purchases",
+        "adjustments",
+        "utilized",
+    )
+    currency_field = "currency_code"
     fields = period_record(
         text("id", "Azure's id of the balance."),
         text("currency_code", "Currency of all amounts, ISO 4217.", trim=True),

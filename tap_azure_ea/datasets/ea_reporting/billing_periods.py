@@ -13,7 +13,7 @@ from tap_azure_ea.api.errors import AzureError
 from tap_azure_ea.datasets.ea_reporting import EAReportingStream
 from tap_azure_ea.fields import date, day, text
 from tap_azure_ea.periods import BILLING_PERIOD_ID, ENROLLMENT_NUMBER, BillingPeriod
-from tap_azure_ea.records import EXTRA, Record, RecordReader
+from tap_azure_ea.records import EXTRA, Record, RecordReader, Records
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
@@ -55,12 +55,11 @@ class BillingPeriods(EAReportingStream):
                 raise AzureError(msg)
         return [periods[period_id] for period_id in sorted(periods, reverse=True)]
 
-    def read(self, context: Context | None) -> Iterator[Record]:  # noqa: ARG002 - there is but one
+    def read(self, context: Context | None) -> Iterator[Records]:  # noqa: ARG002 - there is but one
         """Yield every period: the list is short, and the dataset of its own."""
-        for period in self._listed:
-            yield {name: period[name] for name in self.columns}
-            self.progress.rows += 1
-            self.progress.outcomes["listed"] += 1
+        if count := len(self._listed):
+            yield Records.of([{name: period[name] for name in self.columns} for period in self._listed])
+            self.progress.rows = self.progress.outcomes["listed"] = count
         self.flush()
 
     def periods_with(self, dataset: str) -> list[BillingPeriod]:

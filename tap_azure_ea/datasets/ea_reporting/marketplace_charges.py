@@ -17,6 +17,8 @@ class MarketplaceCharges(EAReportingStream):
     custom_date_path = (
         "/v3/enrollments/{enrollment_number}/marketplacechargesbycustomdate?startTime={first_day}&endTime={last_day}"
     )
+    amounts = ("extended_cost",)
+    has_charges = True
     fields = period_rows(
         text("id", "Azure's id of the charge."),
         text("subscription_guid", "Id of the subscription."),

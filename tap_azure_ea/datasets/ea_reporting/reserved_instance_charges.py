@@ -14,6 +14,8 @@ class ReservedInstanceCharges(EAReportingStream):
 
     name = "reserved_instance_charges"
     path = "/v4/enrollments/{enrollment_number}/reservationcharges?startDate={first_day}&endDate={last_day}"
+    amounts = ("amount",)
+    currency_field = "currency"
     fields = period_rows(
         text("purchasing_enrollment", "Enrollment that bought the reservation."),
         text("arm_sku_name", "Size of the reserved instances, such as Standard_D4s_v5."),

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from tap_azure_ea.datasets.ea_reporting import EAReportingStream
 from tap_azure_ea.fields import NAMED_TEXTS, date, json_array, number, text
+from tap_azure_ea.parts import Part
 from tap_azure_ea.periods import ENROLLMENT_NUMBER
 from tap_azure_ea.records import EXTRA
 from tap_azure_ea.snapshot import DELETED_AT, ETAG, ROW_NUMBER
-from tap_azure_ea.stream import Part
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context

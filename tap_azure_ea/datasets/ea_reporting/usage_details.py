@@ -22,6 +22,8 @@ class UsageDetails(EAReportingStream):
         "/v3/enrollments/{enrollment_number}/usagedetails/submit?startTime={first_day}&endTime={last_day}"
     )
     day_field = "date"
+    amounts = ("cost",)
+    has_charges = True
     fields = period_rows(
         text("service_name", "Name of the Azure service."),
         text("service_tier", "Tier of the Azure service."),

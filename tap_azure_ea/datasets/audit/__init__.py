@@ -1,0 +1,26 @@
+"""What the tap itself has to say of a bill: what changed, and whether it adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+from tap_azure_ea.fields import text
+from tap_azure_ea.parts import Part
+from tap_azure_ea.stream import SnapshotStream
+
+if TYPE_CHECKING:
+    from singer_sdk.helpers.types import Context
+
+SCOPE = text("scope", "What the period is of: the enrollment number, or the scope that is set.")
+
+
+class AuditStream(SnapshotStream[None]):
+    """A dataset that nobody is asked for."""
+
+    needs_one_of: ClassVar[tuple[str, ...]] = ("enrollment_number", "scope")
+    partitions = None
+
+    def parts(self, context: Context) -> Iterator[Part]:  # noqa: ARG002 - there is none
+        """Yield nothing."""
+        return iter(())

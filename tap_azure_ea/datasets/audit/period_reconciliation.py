@@ -1,0 +1,228 @@
+"""Reconciliation: whether what was read of a billing period adds up to what Azure says that it does."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tap_azure_ea.datasets.audit import SCOPE, AuditStream
+from tap_azure_ea.fields import Field, number, own, text, timestamp
+from tap_azure_ea.periods import BILLING_PERIOD_ID, months_ago
+from tap_azure_ea.records import Record, Records
+from tap_azure_ea.snapshot import now
+from tap_azure_ea.totals import BETWEEN, EXACT, UNDIVIDED, total
+
+if TYPE_CHECKING:
+    from singer_sdk.helpers.types import Context
+
+OPEN, AGREES, DIFFERS = "open", "agrees", "differs"
+# Azure gives balances to the cent, and usage with all its decimals.
+TOLERANCE = Decimal("0.01")
+
+Refreshes = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Term:
+    """The sum of a column, or of those of its groups that are of interest, in which case ``words`` says which."""
+
+    column: str
+    sign: int = 1
+    words: str = ""
+    of: Callable[..., bool] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.column} {self.words}".strip()
+
+    def amount(self, refreshes: Refreshes) -> Decimal | None:
+        """Return the sum, as the last readings have it; None where that is not known."""
+        dataset, _, column = self.column.partition(".")
+        sums = refreshes.get(dataset, {}).get("sums", {}).get(column)
+        if self.of and sums is not None:
+            if UNDIVIDED in sums:
+                return None
+            sums = {group: amount for group, amount in sums.items() if self.of(*group.split(BETWEEN))}
+        found = total(sums)
+        return None if found is None else self.sign * found
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What should be equal: the sum of some terms and that of others."""
+
+    name: str
+    left: tuple[Term, ...]
+    right: tuple[Term, ...]
+
+    def record(self, refreshes: Refreshes, *, is_open: bool) -> Record | None:
+        """Return both sides and what is between them; None where one of them has not been read."""
+        left, right = _sum(self.left, refreshes), _sum(self.right, refreshes)
+        if left is None or right is None:
+            return None
+        with localcontext(EXACT):
+            difference = left - right
+        status = OPEN if is_open else AGREES if abs(difference) <= TOLERANCE else DIFFERS
+        currencies = {refreshes[term.column.partition(".")[0]].get("currency_code") for term in self.right}
+        return {
+            "comparison": self.name,
+            "left_name": _name(self.left),
+            "left_amount": left,
+            "right_name": _name(self.right),
+            "right_amount": right,
+            "difference": difference,
+            "tolerance": TOLERANCE,
+            "status": status,
+            "currency_code": currencies.pop() if len(currencies) == 1 else None,
+        }
+
+
+def _sum(terms: tuple[Term, ...], refreshes: Refreshes) -> Decimal | None:
+    amounts = [term.amount(refreshes) for term in terms]
+    with localcontext(EXACT):
+        return None if None in amounts else sum(filter(None, amounts), Decimal(0))
+
+
+def _name(terms: tuple[Term, ...]) -> str:
+    first, *rest = terms
+    return f"{first}" + "".join(f" {'-' if term.sign < 0 else '+'} {term}" for term in rest)
+
+
+def _used(publisher_type: str, charge_type: str, _pricing_model: str) -> bool:
+    return publisher_type != "Marketplace" and charge_type == "Usage"
+
+
+def _sold_by_others(publisher_type: str, _charge_type: str, _pricing_model: str) -> bool:
+    return publisher_type == "Marketplace"
+
+
+def _without_benefit(_publisher_type: str, _charge_type: str, pricing_model: str) -> bool:
+    return pricing_model not in {"Reservation", "SavingsPlan"}
+
+
+def _of_balance(dataset: str, prefix: str = "") -> tuple[Comparison, ...]:
+    """Return what must hold within each balance."""
+
+    def term(column: str, sign: int = 1) -> Term:
+        return Term(f"{dataset}.{column}", sign)
+
+    carried = (term("beginning_balance"), term("new_purchases"), term("adjustments"), term("utilized", -1))
+    billed = (term("service_overage"), term("charges_billed_separately"))
+    return (
+        Comparison(f"{prefix}overage", (term("total_overage"),), billed),
+        Comparison(f"{prefix}ending_balance", (term("ending_balance"),), carried),
+    )
+
+
+ACTUAL, AMORTIZED = (f"{name}_cost_details.cost_in_billing_currency" for name in ("actual", "amortized"))
+COMPARISONS = (
+    Comparison("usage_and_balance", (Term("usage_details.cost"),), (Term("balance_summary.total_usage"),)),
+    Comparison(
+        "marketplace_and_balance",
+        (Term("marketplace_charges.extended_cost"),),
+        (Term("balance_summary.azure_marketplace_service_charges"),),
+    ),
+    *_of_balance("balance_summary"),
+    Comparison(
+        "actual_cost_and_balance",
+        (Term(ACTUAL, words="of Azure usage", of=_used),),
+        (Term("balances.total_usage"),),
+    ),
+    Comparison(
+        "actual_marketplace_and_balance",
+        (Term(ACTUAL, words="of the marketplace", of=_sold_by_others),),
+        (Term("balances.azure_marketplace_service_charges"),),
+    ),
+    Comparison(
+        "marketplaces_and_balance",
+        (Term("marketplaces.pretax_cost"),),
+        (Term("balances.azure_marketplace_service_charges"),),
+    ),
+    *_of_balance("balances", "balances_"),
+    Comparison(
+        "amortized_and_actual_cost",
+        (Term(AMORTIZED, words="without reservations and savings plans", of=_without_benefit),),
+        (Term(ACTUAL, words="without reservations and savings plans", of=_without_benefit),),
+    ),
+)
+FIELDS: tuple[Field, ...] = (
+    text("comparison", "What is compared."),
+    text("left_name", "What the left amount is the sum of: streams and their columns."),
+    number("left_amount", "Exact sum of what was read."),
+    text("right_name", "What the right amount is the sum of."),
+    number("right_amount", "What it should be."),
+    number("difference", "left_amount less right_amount."),
+    number("tolerance", "Up to which difference they agree."),
+    text("status", "open, while the period is not over; agrees; or differs."),
+    text("currency_code", "Currency of the amounts where it is known, ISO 4217."),
+    timestamp("reconciled_at", "When they were compared; they are again when one of them changes."),
+)
+
+
+class PeriodReconciliation(AuditStream):
+    """A record for each billing period and comparison both of whose sides have been read, in this run or before.
+
+    Read last, from what the bookmarks keep of the last readings; emitted when it has changed.
+    """
+
+    name = "period_reconciliation"
+    primary_keys = (SCOPE.name, BILLING_PERIOD_ID.name, "comparison")
+    fields = (SCOPE, BILLING_PERIOD_ID, *map(own, FIELDS))
+    reads_last: ClassVar[bool] = True
+
+    def read(self, context: Context | None) -> Iterator[Records]:  # noqa: ARG002 - there is but one
+        """Yield what has changed, period by period."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for (scope, period), refreshes in sorted(self._refreshes().items(), reverse=True):
+            records = list(self._compared(scope, period, refreshes))
+            for record in records:
+                found[record["status"]].append(_told(record))
+            yield from self._changed({SCOPE.name: scope, BILLING_PERIOD_ID.name: period}, records)
+        self.flush()
+        self._tell(found)
+
+    def _refreshes(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Return what the bookmarks keep of readings of whole periods, by scope and period, then by stream."""
+        found: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
+        for stream, bookmark in self._tap.state.get("bookmarks", {}).items():
+            for partition in bookmark.get("partitions", ()):
+                refresh = partition.get("refresh")
+                if refresh and refresh["whole"]:
+                    scope = next(iter(partition["context"].values()))
+                    found[scope, partition["context"][BILLING_PERIOD_ID.name]][stream] = refresh
+        return found
+
+    def _compared(self, scope: str, period: str, refreshes: Refreshes) -> Iterator[Record]:
+        is_open = period >= months_ago(0)[:7].replace("-", "")
+        for comparison in COMPARISONS:
+            if record := comparison.record(refreshes, is_open=is_open):
+                yield {SCOPE.name: scope, BILLING_PERIOD_ID.name: period, **record, "reconciled_at": now()}
+
+    def _changed(self, context: dict[str, str], records: list[Record]) -> Iterator[Records]:
+        """Yield the records of a period, if they say something else than those that were emitted last."""
+        bookmark = self.get_context_state(context)
+        said = [[str(value) for name, value in record.items() if name != "reconciled_at"] for record in records]
+        digest = hashlib.sha256(self.parameters(str(said)).encode()).hexdigest()[:16]
+        if not records or bookmark.get("digest") == digest:
+            return
+        yield Records.of([{name: record[name] for name in self.columns} for record in records])
+        self.progress.rows += len(records)
+        self.vouch_by(partial(bookmark.update, digest=digest), self.publish)
+
+    def _tell(self, found: Mapping[str, list[str]]) -> None:
+        """Say what agrees and what does not; fail if that was asked for."""
+        self.progress.outcomes.update({status: len(told) for status, told in found.items()})
+        for told in found[DIFFERS]:
+            self.logger.warning("%s", told)
+        if found[DIFFERS] and self.config["fail_on_difference"]:
+            more = f", and {len(found[DIFFERS]) - 1} more" if found[DIFFERS][1:] else ""
+            self.failures[f"{found[DIFFERS][0]}{more} (fail_on_difference is set)."] = [self.name]
+
+
+def _told(record: Record) -> str:
+    sides = "{left_name} is {left_amount:f} and {right_name} is {right_amount:f}, {difference:f} apart"
+    return ("Period {billing_period_id} of {scope}: " + sides).format(**record)
