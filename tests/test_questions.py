@@ -285,7 +285,9 @@ def test_all_adds_up_to_the_balance_but_the_month_in_which_azure_states_another_
             ("overage", balance["totalOverage"], balance["totalOverage"], status),
             ("ending_balance", balance["endingBalance"], balance["endingBalance"], status),
         ]:
-            expected[month, comparison] = (verdict, cents(left), cents(right), cents(left - right))
+            # Where there was nothing to read, nothing is compared.
+            if comparison != "marketplace_and_balance" or bill.marketplace(month):
+                expected[month, comparison] = (verdict, cents(left), cents(right), cents(left - right))
     rows = ask(database, "adds_up")
     assert {(row[1], row[2]): (row[0], row[5], row[7], row[8]) for row in rows} == expected
     assert (len(rows), {row[3] for row in rows}) == (len(expected), {bill.enrollment_number})
@@ -293,5 +295,5 @@ def test_all_adds_up_to_the_balance_but_the_month_in_which_azure_states_another_
         "differs", WRONG, "usage_and_balance", bill.enrollment_number, "usage_details.cost", rows[0][5],
         "balance_summary.total_usage", rows[0][7], -TOO_MUCH,
     )  # fmt: skip
-    assert [row[0] for row in rows] == ["differs"] + ["open"] * 4 + ["agrees"] * 11
+    assert [row[0] for row in rows] == ["differs"] + ["open"] * 4 + ["agrees"] * 9
     assert ask(database, "adds_up", first_month="'202602'") == [row for row in rows if row[1] >= "202602"]
