@@ -17,7 +17,6 @@ from words import month_labels, shown, signed
 # Okabe and Ito's, in an order in which neighbours differ in lightness too.
 COLORS = ("#0072b2", "#e69f00", "#56b4e9", "#d55e00", "#f0e442", "#009e73")
 OTHERS, INK, FAINT, RULE = "#cccccc", "#1a1a1a", "#595959", "#d9d9d9"
-WIDTH = 10.4
 THOUSAND = 1000
 
 plt.rcParams |= {
@@ -34,7 +33,7 @@ plt.rcParams |= {
 
 def bill(costs: Mapping[str, Mapping[str, float]], balances: Mapping[str, float], services: Sequence[str]) -> Figure:
     """Draw the cost of each month, stacked by service with all others on top, and what its balance states."""
-    figure, axes = plt.subplots(figsize=(WIDTH, 5), layout="constrained")
+    figure, axes = plt.subplots(figsize=(10.4, 5), layout="constrained")
     totals = [0.0] * len(costs)
     for service, color in [*zip(services, COLORS, strict=True), ("Others", OTHERS)]:
         heights = [
@@ -74,8 +73,8 @@ class Restatement:
 
 def restatements(found: Sequence[Restatement]) -> Figure:
     """Draw each amount before and after, all to one scale, which does not begin at zero."""
-    figure, several = plt.subplots(len(found), figsize=(WIDTH, 0.95 * len(found)), layout="constrained", squeeze=False)
-    reach = 1.6 * max(abs(each.after - each.before) for each in found)
+    figure, several = plt.subplots(len(found), figsize=(6.6, 0.95 * len(found)), layout="constrained", squeeze=False)
+    reach = 1.45 * max(abs(each.after - each.before) for each in found)
     for axes, each in zip(several[:, 0], found, strict=True):
         before, after = each.before, each.after
         middle, side = (before + after) / 2, 1 if after > before else -1

@@ -15,7 +15,7 @@ from words import shown
 
 PAGE = Template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
 DRAWING = Template("""\
-<figure class="wide"><svg $box role="img" aria-labelledby="$id-title $id-description">
+<figure class="wide" id="$id"><svg $box role="img" aria-labelledby="$id-title $id-description">
 <title id="$id-title">$title</title><desc id="$id-description">$description</desc>
 $content</figure>""")
 SYMBOLS = {"agrees": "✓", "differs": "≠", "open": "○"}
