@@ -146,19 +146,25 @@ def moves(bill: Bill) -> str:
     answers, month = bill.answers, month_name(bill.whole_month)
     departments = [row for row in answers["by_department"].rows if row["month"] == bill.whole_month]
     amounts = ("cost_before", "cost", "difference")
-    compared = ["Before", month, "Difference"]
-    names = ("department", *amounts, "percent")
-    by_department = page.table("By department", ["Department", *compared, "%"], _rows(departments, names), total=True)
-    names = ("subscription", "resource_group", "service", *amounts)
+    compared = ("Before", month, "Difference")
+    by_department = page.table(
+        "By department",
+        ("Department", *compared, "%"),
+        _rows(departments, ("department", *amounts, "percent")),
+        total=True,
+    )
     movers = page.table(
-        "Top movers", ["Subscription", "Resource group", "Service", *compared], _rows(answers["top_movers"].rows, names)
+        "Top movers",
+        ("Subscription", "Resource group", "Service", *compared),
+        _rows(answers["top_movers"].rows, ("subscription", "resource_group", "service", *amounts)),
     )
     untagged = answers["untagged"].rows
-    tag, newest = (untagged[0][name] for name in ("tag", "month"))
-    header = ["Department", "Subscription", "Cost", "Untagged", "%"]
-    names = ("department", "subscription", "cost", "untagged", "percent")
+    tag, newest = untagged[0]["tag"], month_name(untagged[0]["month"])
     without = page.table(
-        f"Cost without the tag {tag}, {month_name(newest)} so far", header, _rows(untagged, names), total=True
+        f"Cost without the tag {tag}, {newest} so far",
+        ("Department", "Subscription", "Cost", "Untagged", "%"),
+        _rows(untagged, ("department", "subscription", "cost", "untagged", "percent")),
+        total=True,
     )
     text = f"{month} beside the month before, and who has not said whose cost it is."
     return page.section("What has moved", text, by_department, movers, without, new_page=True)
