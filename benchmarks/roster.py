@@ -58,27 +58,33 @@ def parquet_rows(_output: Output, work: Path) -> int:
     return int(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
-def tap(site: Site, usage_format: str = "json", **encoding: str) -> list[Command]:
+def tap(site: Site, usage_format: str = "json", *, charge_id: bool = False, **encoding: str) -> list[Command]:
     """Return the tap, reading usage alone; ``encoding`` is that of BATCH files."""
     config: dict[str, Any] = {
         "enrollment_number": ENROLLMENT,
         "api_key": "benchmark",
         "ea_reporting_url": site.url,
         "usage_format": usage_format,
+        "charge_id": charge_id,
     }
     if encoding:
         (site.work / BATCHES).mkdir()
         storage = {"root": (site.work / BATCHES).as_uri(), "prefix": ""}
         config["batch_config"] = {"encoding": encoding, "storage": storage}
     (site.work / "config.json").write_text(json.dumps(config))
-    (site.work / "catalog.json").write_text(_catalog())
+    (site.work / "catalog.json").write_text(_catalog(charge_id))
     return [[sys.executable, "-m", "tap_azure_ea", "--config", "config.json", "--catalog", "catalog.json"]]
 
 
 @lru_cache
-def _catalog() -> str:
+def _catalog(charge_id: bool) -> str:  # noqa: FBT001 - the setting
     """Return the catalog with usage alone selected; another process discovers it."""
-    environment = {**ENVIRONMENT, "TAP_AZURE_EA_ENROLLMENT_NUMBER": ENROLLMENT, "TAP_AZURE_EA_API_KEY": "benchmark"}
+    environment = {
+        **ENVIRONMENT,
+        "TAP_AZURE_EA_ENROLLMENT_NUMBER": ENROLLMENT,
+        "TAP_AZURE_EA_API_KEY": "benchmark",
+        "TAP_AZURE_EA_CHARGE_ID": str(charge_id).lower(),
+    }
     command = [sys.executable, "-m", "tap_azure_ea", "--config=ENV", "--discover"]
     found = subprocess.run(command, env=environment, capture_output=True, check=True).stdout
     catalog = json.loads(found)
@@ -123,6 +129,12 @@ READING = {
     "json": Contender("**this tap**, JSON pages, RECORD lines", tap, records, "floor"),
     "csv": Contender(
         "**this tap**, CSV report, RECORD lines", partial(tap, usage_format="csv"), records, "dict-reader"
+    ),
+    "charge-id": Contender(
+        "**this tap**, CSV report, RECORD lines with `charge_id`",
+        partial(tap, usage_format="csv", charge_id=True),
+        records,
+        "dict-reader",
     ),
     "batch-jsonl": Contender(
         "**this tap**, JSON pages, BATCH JSONL", partial(tap, format="jsonl", compression="gzip"), jsonl_rows, "floor"

@@ -92,6 +92,10 @@ def main() -> None:
             parts += ["Read:", table(READING, rows, usages, "sdk", "the plain SDK")]
         if usages.keys() & LOADING:
             parts += ["Read and loaded into DuckDB:", table(LOADING, rows, usages, "load-records", "RECORD lines")]
+    if "csv" in chosen:
+        steps = [sys.executable, "-m", "benchmarks.steps"]
+        printed = subprocess.run(steps, capture_output=True, text=True, check=True).stdout.strip()
+        parts += ["### Where the time of a CSV report goes", printed]
     text = "\n\n".join(parts)
     print(text)
     if arguments.write:
