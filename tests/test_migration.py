@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import psycopg
 import pytest
 
 from tap_azure_ea.datasets import cost_management, datasets, ea_reporting
 from tap_azure_ea.datasets.cost_management.cost_details import ActualCostDetails
 from tap_azure_ea.datasets.ea_reporting.usage_details import UsageDetails
 from tap_azure_ea.sandbox import Sandbox
-from tests.conftest import Record, Run, billing_settings, settings, sync
+from tests import databases
+from tests.conftest import Run, billing_settings, settings, sync
+from tests.databases import Database
 
 PROJECT = Path(__file__).parent.parent
 PAGE = PROJECT / "docs" / "MIGRATION.md"
@@ -91,41 +88,6 @@ def test_the_guides_links_lead_somewhere() -> None:
 
 NO_COUNTERPART = {old for old, new in CHANGES["usage_details", "actual_cost_details"].items() if not new}
 START, END = "2025-12-01", "2026-03-31"
-DUCKDB_TYPES = {
-    "number": "double", "integer": "hugeint", "boolean": "boolean", "object": "json", "array": "json",
-    "date-time": "timestamp",
-}  # fmt: skip
-POSTGRESQL_TYPES = {
-    "number": "numeric", "integer": "bigint", "boolean": "boolean", "object": "jsonb", "array": "jsonb",
-    "date-time": "timestamp", "date": "date",
-}  # fmt: skip
-
-
-@dataclass
-class Database:
-    """The schema azure as a target makes and fills it; ``rows`` is what makes rows of a JSON array."""
-
-    run: Callable[..., list[tuple[Any, ...]]]
-    types: dict[str, str]
-    rows: str
-    rounds: bool
-
-    def __post_init__(self) -> None:
-        self.run("create schema azure")
-
-    def create(self, dataset: Any) -> None:
-        columns = ", ".join(f'"{name}" {kind}' for name, kind in self._columns(dataset).items())
-        self.run(f"create table azure.{dataset.name} ({columns})")
-
-    def insert(self, dataset: Any, records: Collection[Record]) -> None:
-        rows = self.rows.format(table=f"azure.{dataset.name}", columns=json.dumps([self._columns(dataset)]))
-        self.run(f"insert into azure.{dataset.name} {rows}", [json.dumps(records, default=str)])
-
-    def _columns(self, dataset: Any) -> dict[str, str]:
-        kinds = {field.name: field.schema.get("format", field.schema["type"]) for field in dataset.fields}
-        return {name: self.types.get(kind, "varchar") for name, kind in kinds.items()}
-
-
 # A server of its own.
 
 
@@ -139,30 +101,12 @@ def read() -> Run:
 
 @pytest.fixture(scope="module", params=["duckdb", "postgresql"])
 def database(request: pytest.FixtureRequest, read: Run) -> Iterator[Database]:
-    with ExitStack() as opened:
-        if request.param == "duckdb":
-            made = _duckdb(opened.enter_context(duckdb.connect()))
-        else:
-            server = request.getfixturevalue("postgresql")
-            made = _postgresql(opened.enter_context(psycopg.connect(server, autocommit=True)))
+    with databases.database(request) as made:
         for dataset in (UsageDetails, ActualCostDetails):
-            made.create(dataset)
-            made.insert(dataset, read.records(dataset.name))
+            made.create(dataset.name, {field.name: field.schema for field in dataset.fields})
+            made.insert(dataset.name, read.records(dataset.name))
         made.run(VIEW)
         yield made
-
-
-def _duckdb(connection: duckdb.DuckDBPyConnection) -> Database:
-    rows = "select row.* from (select unnest(from_json(?, '{columns}')) as row)"
-    return Database(lambda *asked: connection.execute(*asked).fetchall(), DUCKDB_TYPES, rows, rounds=True)
-
-
-def _postgresql(connection: psycopg.Connection) -> Database:
-    def run(sql: str, values: Sequence[str] = ()) -> list[tuple[Any, ...]]:
-        cursor = connection.execute(sql.encode(), values)
-        return cursor.fetchall() if cursor.description else []
-
-    return Database(run, POSTGRESQL_TYPES, "select * from json_populate_recordset(null::{table}, %s)", rounds=False)
 
 
 def test_the_view_has_the_columns_of_usage_details_in_their_order(database: Database) -> None:
@@ -241,10 +185,22 @@ def test_the_view_shows_usage_and_nothing_else(
     database: Database, column: str, value: str | None, *, shown: bool
 ) -> None:
     usage = {"charge_type": "Usage", "publisher_type": "Azure", "pricing_model": "OnDemand"}
-    database.run("begin")
-    database.insert(ActualCostDetails, [{"billing_period_id": "209901", **usage, column: value}])
-    found = database.run(
-        "select account_id from azure.usage_details_from_cost_details where billing_period_id = '209901'"
-    )
-    database.run("rollback")
+    with database.undone():
+        database.insert(ActualCostDetails.name, [{"billing_period_id": "209901", **usage, column: value}])
+        found = database.run(
+            "select account_id from azure.usage_details_from_cost_details where billing_period_id = '209901'"
+        )
     assert found == ([(None,)] if shown else [])
+
+
+@pytest.mark.parametrize(("question", "other_words"), [("by_department", None), ("untagged", None), ("top_movers", 3)])
+def test_the_view_answers_what_finance_asks_as_usage_details_did(
+    database: Database, question: str, other_words: int | None
+) -> None:
+    sql = (PROJECT / "examples" / "sql" / f"{question}.sql").read_text(encoding="utf-8")
+    before, after = (
+        [[cell for place, cell in enumerate(row) if place != other_words] for row in database.run(asked)]
+        for asked in (sql, sql.replace("azure.usage_details", "azure.usage_details_from_cost_details"))
+    )
+    assert after == before
+    assert len(after) > 6

@@ -22,6 +22,7 @@ from tests.conftest import Record, billing_settings, sync
 
 FOLDER = Path(__file__).parent.parent / "examples" / "sql"
 SCENARIOS = ["alert", "cost_by_tag", "month_end", "month_to_date", "workload", "workload_elsewhere"]
+QUESTIONS = ["adds_up", "by_department", "restated", "top_movers", "untagged"]
 OFFER, OTHER_OFFER = "MS-AZR-0003P", "MS-AZR-0023P"
 ZERO = Decimal(0)
 CENT = Decimal("0.01")
@@ -520,7 +521,7 @@ def test_a_month_is_predicted_from_its_first_day_on_and_in_its_last_days_is_no_l
 def test_the_pages_table_names_every_file_and_every_file_says_what_to_edit() -> None:
     page = (FOLDER / "README.md").read_text(encoding="utf-8")
     files = sorted(path.name for path in FOLDER.glob("*.sql"))
-    assert files == sorted(f"{name}.sql" for name in [*SCENARIOS, "pricing"])
+    assert files == sorted(f"{name}.sql" for name in [*SCENARIOS, *QUESTIONS, "pricing"])
     for name in files:
         assert f"[`{name}`]({name})" in page
         comment = [line for line in (FOLDER / name).read_text(encoding="utf-8").splitlines()[:3] if line[:2] == "--"]

@@ -1,0 +1,299 @@
+"""The questions of finance in examples/sql, in DuckDB and PostgreSQL, against sums over the sandbox's own rows."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pendulum
+import pytest
+
+from tap_azure_ea.sandbox import Fault, Sandbox
+from tap_azure_ea.sandbox.bill import Bill
+from tap_azure_ea.sandbox.messages import encode
+from tests import databases
+from tests.conftest import Record, Target, settings, sync
+from tests.databases import Database
+
+FOLDER = Path(__file__).parent.parent / "examples" / "sql"
+STREAMS: dict[str, list[str] | None] = dict.fromkeys([
+    "usage_details", "marketplace_charges", "balance_summary", "period_refreshes", "period_reconciliation",
+])  # fmt: skip
+RESTATED, WRONG, TOO_MUCH = "202601", "202512", Decimal("12.34")
+CENT, TENTH = Decimal("0.01"), Decimal("0.1")
+ZERO = Decimal(0)
+
+Key = tuple[Any, ...]
+
+
+def cents(amount: Decimal) -> Decimal:
+    return amount.quantize(CENT)
+
+
+def percent(part: Decimal, whole: Decimal) -> Decimal:
+    return (100 * part / whole).quantize(TENTH)
+
+
+@dataclass
+class Loaded:
+    """What the tap read of a sandbox that restated a month in between, and what that month was before."""
+
+    bill: Bill
+    before: list[Record]
+    target: Target
+    schemas: dict[str, Any]
+
+    @property
+    def months(self) -> list[str]:
+        """The months, oldest first."""
+        return self.bill.periods[::-1]
+
+    def sums(self, month: str, key: Callable[[Record], Key]) -> dict[Key, Decimal]:
+        found: dict[Key, Decimal] = defaultdict(Decimal)
+        for row in self.bill.usage(month):
+            found[key(row)] += row["cost"]
+        return found
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Iterator[Loaded]:
+    day = date(2026, 3, 10)
+    with (
+        Sandbox(today=day, first_day=date(2025, 12, 1)) as sandbox,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(pendulum, "now", lambda tz="UTC": pendulum.datetime(day.year, day.month, day.day, 12, tz=tz))
+        bill = sandbox.bill
+        wrong = bill.balance(WRONG)
+        body = encode({**wrong, "totalUsage": wrong["totalUsage"] + TOO_MUCH})
+        sandbox.faults.append(Fault(f"{WRONG}/balancesummary", body=body.decode()))
+        bill.restatements[RESTATED] = -bill.revision(RESTATED)
+        before = list(bill.usage(RESTATED))
+        target = Target()
+        first = sync(settings(sandbox), select=STREAMS)
+        target.load(first.messages)
+        bill.restatements.clear()
+        target.load(sync(settings(sandbox), target.state, select=STREAMS).messages)
+        schemas = {
+            message["stream"]: message["schema"]["properties"]
+            for message in first.messages
+            if message["type"] == "SCHEMA"
+        }
+        yield Loaded(bill, before, target, schemas)
+
+
+@pytest.fixture(scope="module", params=["duckdb", "postgresql"])
+def database(request: pytest.FixtureRequest, loaded: Loaded) -> Iterator[Database]:
+    with databases.database(request) as made:
+        for stream, rows in loaded.target.tables.items():
+            made.create(stream, loaded.schemas[stream])
+            made.insert(stream, list(rows.values()))
+        yield made
+
+
+def ask(database: Database, question: str, **edited: str) -> list[Key]:
+    """Return the rows of a file, in which texts have been edited as its comment says."""
+    sql = (FOLDER / f"{question}.sql").read_text(encoding="utf-8")
+    for old, new in edited.items():
+        assert sql.count(EDITED[old]) == 1
+        sql = sql.replace(EDITED[old], new)
+    return database.run(sql)
+
+
+EDITED = {
+    "first_month": "'202501'",
+    "since": "'2026-01-01'",
+    "tag": "'owner'",
+    "untagged_month": "(select max(billing_period_id) from azure.usage_details where _sdc_deleted_at is null)",
+    "month": "(select month from months order by month desc limit 1 offset 1)",
+    "lines": "10 as lines",
+}
+
+
+# Month over month by department.
+
+
+def department(row: Record) -> Key:
+    return (row["departmentName"],)
+
+
+def test_each_department_and_the_total_is_held_against_its_month_before(loaded: Loaded, database: Database) -> None:
+    expected: list[Key] = []
+    for month, previous in zip(loaded.months[::-1], [*loaded.months[-2::-1], None], strict=True):
+        costs = loaded.sums(month, department)
+        earlier = loaded.sums(previous, department) if previous else {}
+        dearest = sorted(costs, key=lambda key: -costs[key])
+        lines = [(name, costs[name,], earlier.get((name,))) for (name,) in dearest]
+        lines.append(("total", sum(costs.values(), ZERO), sum(earlier.values(), ZERO) if previous else None))
+        expected += [
+            (month, name, cents(before), cents(cost), cents(cost - before), percent(cost - before, before))
+            if before is not None
+            else (month, name, None, cents(cost), None, None)
+            for name, cost, before in lines
+        ]
+    assert ask(database, "by_department") == expected
+    assert len(expected) == 4 * 5
+    assert ask(database, "by_department", first_month="'202602'") == expected[:10]
+
+
+def test_a_department_that_comes_or_goes_has_cost_nothing_before_or_since(database: Database) -> None:
+    with database.undone():
+        database.insert("usage_details", [{"billing_period_id": "209901", "department_name": None, "cost": 5}])
+        rows = ask(database, "by_department", first_month="'209901'")
+    assert rows[0] == ("209901", "(none)", 0, 5, 5, None)
+    assert rows[1][:4] == ("209901", "Commerce", rows[1][2], 0)
+    assert [row[5] for row in rows[1:5]] == [-100, -100, -100, -100]
+    assert rows[1][4] == -rows[1][2] < 0
+
+
+# Top movers.
+
+
+def purpose(row: Record) -> Key:
+    return row["subscriptionName"], row["resourceGroup"], row["serviceName"]
+
+
+def movers(loaded: Loaded, month: str, previous: str) -> list[Key]:
+    costs, earlier = loaded.sums(month, purpose), loaded.sums(previous, purpose)
+    moved = {key: costs.get(key, ZERO) - earlier.get(key, ZERO) for key in costs.keys() | earlier.keys()}
+    return [
+        (month, *key, cents(earlier.get(key, ZERO)), cents(costs.get(key, ZERO)), cents(moved[key]))
+        for key in sorted(moved, key=lambda key: (-abs(moved[key]), key))
+    ]
+
+
+def test_the_top_movers_are_those_of_the_newest_month_but_one_or_of_the_one_asked_for(
+    loaded: Loaded, database: Database
+) -> None:
+    assert ask(database, "top_movers") == movers(loaded, "202602", "202601")[:10]
+    everything = movers(loaded, "202603", "202602")
+    assert ask(database, "top_movers", month="'202603'", lines="99 as lines") == everything
+    assert len(everything) > 15
+    assert sum(row[-1] for row in everything) == pytest.approx(
+        sum(loaded.sums("202603", department).values()) - sum(loaded.sums("202602", department).values()), abs=CENT * 10
+    )
+
+
+def test_with_one_month_there_is_nothing_that_has_moved(database: Database) -> None:
+    with database.undone():
+        database.run("delete from azure.usage_details where billing_period_id <> '202602'")
+        assert ask(database, "top_movers") == []
+
+
+# What was restated.
+
+
+def test_what_was_restated_is_told_with_rows_and_amounts_before_and_after_to_the_cent(
+    loaded: Loaded, database: Database
+) -> None:
+    rows = [row for row in ask(database, "restated") if row[1] == "usage_details"]
+    before = sum((row["cost"] for row in loaded.before), ZERO)
+    now = sum((row["cost"] for row in loaded.bill.usage(RESTATED)), ZERO)
+    counted = len(loaded.before), len(loaded.bill.usage(RESTATED)), 0
+    amounts = cents(before), cents(now), cents(now - before)
+    assert [row[1:] for row in rows] == [
+        ("usage_details", loaded.bill.enrollment_number, RESTATED, *counted, *amounts, rows[0][-1])
+    ]
+    assert before != now
+
+
+def test_nothing_is_restated_after_the_last_day(database: Database) -> None:
+    assert ask(database, "restated", since="'2099-01-01'") == []
+
+
+def test_a_month_that_was_still_growing_and_one_that_is_the_same_again_are_not_restated(database: Database) -> None:
+    refresh = {
+        "dataset": "usage_details", "scope": "1", "billing_period_id": "209901", "refreshed_at": "2099-02-03T00:00:00Z",
+        "reason": "restated", "etag_before": "a", "etag": "b", "rows_before": 2, "rows": 2, "deleted_rows": 0,
+        "amount_before": 1, "amount": 1, "amount_difference": 0, "already_read_after_close": True,
+    }  # fmt: skip
+    others: list[Record] = [
+        {"already_read_after_close": False, "rows": 3},
+        {"reason": "settings", "rows": 3},
+        {"reason": "first"},
+        {"etag_before": None, "etag": None},
+    ]
+    with database.undone():
+        database.insert("period_refreshes", [{**refresh, **other} for other in others])
+        assert ask(database, "restated", since="'2099-01-01'") == []
+        database.insert("period_refreshes", [refresh])
+        assert [row[3:] for row in ask(database, "restated", since="'2099-01-01'")] == [
+            ("209901", 2, 2, 0, 1, 1, 0, None)
+        ]
+
+
+# Untagged cost.
+
+
+@pytest.mark.parametrize(("tag", "month"), [("owner", "202603"), ("env", "202602")])
+def test_what_has_no_tag_or_an_empty_one_is_told_by_department_and_subscription(
+    loaded: Loaded, database: Database, tag: str, month: str
+) -> None:
+    def place(row: Record) -> Key:
+        return row["departmentName"], row["subscriptionName"]
+
+    def tagged_place(row: Record) -> Key:
+        return (*place(row), tag in json.loads(row["tags"] or "{}"))
+
+    costs, by_tag = loaded.sums(month, place), loaded.sums(month, tagged_place)
+    untagged = {key: by_tag.get((*key, False), ZERO) for key in costs}
+    lines = [(*key, costs[key], untagged[key]) for key in sorted(costs, key=lambda key: (-untagged[key], key))]
+    lines.append(("total", "", sum(costs.values(), ZERO), sum(untagged.values(), ZERO)))
+    asked = ask(database, "untagged", tag=f"'{tag}'", untagged_month=f"'{month}'")
+    assert asked == [
+        (month, tag, *key, cents(cost), cents(without), percent(without, cost)) for *key, cost, without in lines
+    ]
+    assert 0 < asked[-1][5] < asked[-1][4]
+    if month == loaded.bill.periods[0]:
+        assert ask(database, "untagged", tag=f"'{tag}'") == asked
+
+
+def test_an_empty_tag_is_none(database: Database) -> None:
+    tags: list[Record | None] = [{"owner": ""}, {"Owner": "me"}, {}, None, {"owner": "me"}]
+    with database.undone():
+        database.insert("usage_details", [{"billing_period_id": "209901", "tags": tag, "cost": 1} for tag in tags])
+        rows = ask(database, "untagged")
+    assert rows == [
+        ("209901", "owner", "(none)", None, 5, 4, 80),
+        ("209901", "owner", "total", "", 5, 4, 80),
+    ]
+
+
+# Does it add up?
+
+
+def test_all_adds_up_to_the_balance_but_the_month_in_which_azure_states_another_one(
+    loaded: Loaded, database: Database
+) -> None:
+    bill = loaded.bill
+    expected = {}
+    for month in bill.periods:
+        balance = bill.balance(month)
+        wrong = TOO_MUCH if month == WRONG else ZERO
+        status = "open" if month == bill.periods[0] else "agrees"
+        usage = sum((row["cost"] for row in bill.usage(month)), ZERO)
+        marketplace = sum((row["extendedCost"] for row in bill.marketplace(month)), ZERO)
+        for comparison, left, right, verdict in [
+            ("usage_and_balance", usage, balance["totalUsage"] + wrong, "differs" if wrong else status),
+            ("marketplace_and_balance", marketplace, balance["azureMarketplaceServiceCharges"], status),
+            ("overage", balance["totalOverage"], balance["totalOverage"], status),
+            ("ending_balance", balance["endingBalance"], balance["endingBalance"], status),
+        ]:
+            # Where there was nothing to read, nothing is compared.
+            if comparison != "marketplace_and_balance" or bill.marketplace(month):
+                expected[month, comparison] = (verdict, cents(left), cents(right), cents(left - right))
+    rows = ask(database, "adds_up")
+    assert {(row[1], row[2]): (row[0], row[5], row[7], row[8]) for row in rows} == expected
+    assert (len(rows), {row[3] for row in rows}) == (len(expected), {bill.enrollment_number})
+    assert rows[0][:9] == (
+        "differs", WRONG, "usage_and_balance", bill.enrollment_number, "usage_details.cost", rows[0][5],
+        "balance_summary.total_usage", rows[0][7], -TOO_MUCH,
+    )  # fmt: skip
+    assert [row[0] for row in rows] == ["differs"] + ["open"] * 4 + ["agrees"] * 9
+    assert ask(database, "adds_up", first_month="'202602'") == [row for row in rows if row[1] >= "202602"]
