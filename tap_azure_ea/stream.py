@@ -68,7 +68,8 @@ class SnapshotStream(Stream, Generic[API]):
     """A dataset that is read in parts, each of them an exactly replaced set of rows.
 
     ``needs_one_of`` are settings without which there is nothing to ask for; ``failures`` says why some could not be
-    read, and what, while the rest was.
+    read, and what, while the rest was, and ``refusals`` holds the errors themselves. A dataset is ``incremental`` if
+    the next run needs its bookmarks, and ``written_by_others`` if its records may come while other datasets are read.
     """
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
@@ -78,6 +79,8 @@ class SnapshotStream(Stream, Generic[API]):
     needs_one_of: ClassVar[tuple[str, ...]] = ("enrollment_number",)
     fields: ClassVar[tuple[Field, ...]]
     primary_keys: tuple[str, ...]
+    incremental: ClassVar[bool] = True
+    written_by_others: ClassVar[bool] = False
 
     def __init__(self, tap: Tap, connect: Callable[[], API]) -> None:
         super().__init__(tap, schema=json_schema(self.fields, self.primary_keys))
@@ -85,6 +88,7 @@ class SnapshotStream(Stream, Generic[API]):
         self._closed: set[Any] = set()
         self.progress = Progress(self.name, self.logger)
         self.failures: dict[str, list[str]] = {}
+        self.refusals: list[Exception] = []
         self._unvouched: list[Callable[[], None]] = []
         self._sampled = 0
 
@@ -152,6 +156,7 @@ class SnapshotStream(Stream, Generic[API]):
                 self._closed.add(scope)
             title = " of ".join([self.name, *filter(None, [" ".join(map(str, (context or {}).values()))])])
             self.failures.setdefault(str(error), []).append(title)
+            self.refusals.append(error)
             self.logger.error("%s cannot be read; the rest is read before the run fails. %s", title, error)  # noqa: TRY400
 
     def _replace(self, part: Part) -> Iterator[Record]:
@@ -199,6 +204,7 @@ class SnapshotStream(Stream, Generic[API]):
                 except MisfitError as error:
                     self._unvouched.clear()
                     self.failures.setdefault(str(error), []).append(self.name)
+                    self.refusals.append(error)
                     self.logger.error("%s is not read to its end: %s", self.name, error)  # noqa: TRY400
 
     def log_sync_costs(self) -> None:
