@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import logging
 import os
+import signal
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -21,7 +23,7 @@ from tap_azure_ea.airbyte.state import stream_states
 from tap_azure_ea.airbyte.writer import AirbyteWriter
 from tap_azure_ea.api.errors import AzureError, UnfinishedError
 from tap_azure_ea.stream import SnapshotStream
-from tap_azure_ea.tap import TapAzureEA
+from tap_azure_ea.tap import SIGNALLED, TapAzureEA
 from tap_azure_ea.writer import ReaderGoneError
 
 # One question each, which only who is let in gets answered.
@@ -35,8 +37,11 @@ def main() -> None:
     arguments = _parser().parse_args()
     output = AirbyteWriter()
     _log_to(output, logging.DEBUG if arguments.debug else os.environ.get("LOGLEVEL", "INFO").upper())
+    signals: list[int] = []
+    # The first that is registered is the last that runs.
+    atexit.register(_end_by, signals)
     try:
-        _run(output, arguments)
+        _run(output, arguments, signals)
     except ReaderGoneError:
         # What Python still holds for the closed pipe would raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -93,17 +98,26 @@ def read(output: AirbyteWriter, arguments: Namespace) -> None:
 COMMANDS = {"spec": spec, "check": check, "discover": discover, "read": read}
 
 
-def _run(output: AirbyteWriter, arguments: Namespace) -> None:
+def _run(output: AirbyteWriter, arguments: Namespace, signals: list[int]) -> None:
+    """Run a command, and tell how it failed; ``signals`` gets the one that stopped it."""
     try:
         COMMANDS[arguments.command](output, arguments)
     except ReaderGoneError:
         raise
     except SystemExit as stopped:
+        signals.append(int(stopped.code or SIGNALLED) - SIGNALLED)
         output.fail(stopped, "The source was stopped by a signal: what is not finished will be read again.")
         raise
     except Exception as error:  # noqa: BLE001 - it is told in the words of the protocol
         output.fail(error)
         sys.exit(1)
+
+
+def _end_by(signals: list[int]) -> None:
+    """End by the signal itself, as who sent it expects of a process that can be stopped: PyAirbyte tells it so."""
+    for number in signals:
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
 
 
 def _parser() -> ArgumentParser:
