@@ -28,6 +28,7 @@ from tap_azure_ea.sandbox import Fault, Sandbox
 from tap_azure_ea.settings import CONFIG_JSONSCHEMA
 from tap_azure_ea.stream import SnapshotStream
 from tap_azure_ea.tap import TapAzureEA
+from tests import airbyte
 from tests.conftest import Message, Record, billing_settings, decode, settings, sync
 from tests.test_process import DATASETS, RESOURCE_MANAGER
 
@@ -122,6 +123,13 @@ class Connection:
         return self.run("read", config=self.config, catalog=self.catalog(modes), state=given or [])
 
 
+@dataclass
+class FirstRun:
+    sandbox: Sandbox
+    connection: Connection
+    said: Said
+
+
 @cache
 def discovered() -> dict[str, Message]:
     """What the source says of its streams, which depends on no server."""
@@ -140,6 +148,14 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def connection(sandbox: Sandbox, tmp_path: Path) -> Connection:
     return Connection(tmp_path, settings(sandbox))
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstRun]:
+    """Read everything once, for the tests that look at that alone, or begin where it ended."""
+    with Sandbox(today=date(2026, 3, 10), first_day=date(2026, 1, 1)) as served:
+        connection = Connection(tmp_path_factory.mktemp("connection"), settings(served))
+        yield FirstRun(served, connection, connection.read(EVERYTHING))
 
 
 def keys() -> dict[str, list[str]]:
@@ -266,8 +282,8 @@ def test_streams_have_their_keys_their_types_and_the_modes_that_they_really_have
     assert "_sdc_deleted_at" not in types
 
 
-def test_records_are_those_of_the_singer_door_with_every_digit(connection: Connection, sandbox: Sandbox) -> None:
-    said = connection.read(EVERYTHING)
+def test_records_are_those_of_the_singer_door_with_every_digit(first_run: FirstRun) -> None:
+    said, sandbox = first_run.said, first_run.sandbox
     assert said.code == 0, said.error
     assert {message["type"] for message in said.messages} == {"RECORD", "STATE", "LOG", "TRACE"}
     singer = sync(settings(sandbox))
@@ -293,19 +309,18 @@ def test_each_stream_is_started_running_and_complete_and_its_states_count_its_re
         assert counted[stream] == len(said.records(stream))
 
 
-def test_no_state_comes_before_the_rows_that_it_vouches_for(connection: Connection) -> None:
+def test_no_state_comes_before_the_rows_that_it_vouches_for(first_run: FirstRun) -> None:
     written = Counter[str]()
-    for message in connection.read({"usage_details": "incremental"}).messages:
-        if message["type"] == "RECORD":
+    for message in first_run.said.messages:
+        if message["type"] == "RECORD" and message["record"]["stream"] == "usage_details":
             written[message["record"]["data"]["billing_period_id"]] += 1
-        elif message["type"] == "STATE":
+        elif message["type"] == "STATE" and message["state"]["stream"]["stream_descriptor"]["name"] == "usage_details":
             for part in message["state"]["stream"]["stream_state"]["bookmark"]["partitions"]:
                 assert "etag" not in part or part["row_count"] == written[part["context"]["billing_period_id"]]
 
 
-def test_a_second_run_emits_nothing_of_what_has_not_changed(connection: Connection) -> None:
-    first = connection.read(EVERYTHING)
-    second = connection.read(EVERYTHING, first.states)
+def test_a_second_run_emits_nothing_of_what_has_not_changed(first_run: FirstRun) -> None:
+    second = first_run.connection.read(EVERYTHING, first_run.said.states)
     assert second.code == 0
     assert {record["stream"] for record in second.of("RECORD")} == {"billing_periods"}
     assert {*second.states} == {"billing_periods"}
@@ -344,14 +359,14 @@ def test_a_cursor_goes_on_from_the_last_one_though_the_clock_was_set_back(
     assert second.records("usage_details")[0][CURSOR] == ahead["usage_details"]["stream"]["stream_state"]["cursor"] + 1
 
 
-def test_a_full_refresh_returns_everything_whatever_the_state_says(connection: Connection, sandbox: Sandbox) -> None:
-    states = connection.read(EVERYTHING).states
-    again = connection.read({**EVERYTHING, "usage_details": "full_refresh"}, states)
-    assert costs(again.records("usage_details")) == billed(sandbox)
+def test_a_full_refresh_returns_everything_whatever_the_state_says(first_run: FirstRun) -> None:
+    again = first_run.connection.read({**EVERYTHING, "usage_details": "full_refresh"}, first_run.said.states)
+    bill = billed(first_run.sandbox)
+    assert costs(again.records("usage_details")) == bill
     assert again.records("price_sheet") == []
     (state,) = (state for state in again.of("STATE") if state["stream"]["stream_descriptor"]["name"] == "usage_details")
     assert state["stream"]["stream_state"] == {"__ab_no_cursor_state_message": True}
-    assert state["sourceStats"] == {"recordCount": len(billed(sandbox))}
+    assert state["sourceStats"] == {"recordCount": len(bill)}
 
 
 def test_a_full_refresh_that_becomes_incremental_begins_with_everything(
@@ -575,3 +590,20 @@ def test_the_log_is_as_loud_as_the_singer_doors(connection: Connection) -> None:
         capture_output=True, check=True, env={**os.environ, "LOGLEVEL": "WARNING"},
     )  # fmt: skip
     assert [message["type"] for message in Said(0, ended.stdout, b"").messages] == ["CONNECTION_STATUS"]
+
+
+def test_every_message_is_one_of_airbytes_protocol(connection: Connection, sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.faults.append(Fault("202601/pricesheet", status=403))
+    said = [
+        connection.run("spec"),
+        connection.run("check", config=connection.config),
+        connection.run("check", config={}),
+        connection.run("discover", config=connection.config),
+        connection.read(EVERYTHING),
+        connection.read({"usage_details": "full_refresh"}),
+    ]
+    kinds = {message["type"] for one in said for message in one.messages}
+    assert kinds == {"SPEC", "CONNECTION_STATUS", "CATALOG", "RECORD", "STATE", "TRACE", "LOG"}
+    judged = airbyte.run("protocol.py", folder=tmp_path, input=b"".join(one.output for one in said))
+    assert judged.returncode == 0, judged.stderr.decode()
+    assert int(judged.stdout) == sum(len(one.messages) for one in said)
