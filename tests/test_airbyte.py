@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
@@ -22,8 +23,11 @@ import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_azure_ea.airbyte.catalog import configured_streams
+from tap_azure_ea.airbyte.command import read
 from tap_azure_ea.airbyte.spec import flat, specification
 from tap_azure_ea.airbyte.state import stream_states
+from tap_azure_ea.airbyte.writer import AirbyteWriter
+from tap_azure_ea.datasets.ea_reporting.billing_periods import BillingPeriods
 from tap_azure_ea.sandbox import Fault, Sandbox
 from tap_azure_ea.settings import CONFIG_JSONSCHEMA
 from tap_azure_ea.stream import SnapshotStream
@@ -332,7 +336,7 @@ def test_a_restated_month_replaces_the_old_one_and_what_is_gone_is_deleted(
     connection: Connection, sandbox: Sandbox
 ) -> None:
     destination, key = Destination(), keys()
-    for restatement in range(4):  # more rows, new prices, fewer rows
+    for restatement in range(4):  # a price is corrected, then there are fewer rows
         said = connection.read({"usage_details": "incremental"}, destination.states)
         destination.load(said, key)
         assert costs(destination.rows("usage_details")) == billed(sandbox), restatement
@@ -379,8 +383,7 @@ def test_a_full_refresh_that_becomes_incremental_begins_with_everything(
 def test_a_month_restated_between_its_pages_is_emitted_once_in_a_full_refresh(
     connection: Connection, sandbox: Sandbox
 ) -> None:
-    sandbox.bill.restate("202601")
-    sandbox.faults.append(Fault("202601/usagedetails.skiptoken=1000", restate="202601"))
+    sandbox.faults.append(Fault("202602/usagedetails.skiptoken=1000", restate="202602"))
     said = connection.read({"usage_details": "full_refresh"})
     rows = said.records("usage_details")
     assert any("was restated while it was being read" in log["message"] for log in said.of("LOG"))
@@ -393,7 +396,8 @@ def test_a_month_restated_between_its_pages_is_emitted_once_in_a_full_refresh(
 def test_a_month_restated_between_its_pages_ends_with_the_last_reading(
     connection: Connection, sandbox: Sandbox
 ) -> None:
-    sandbox.faults.append(Fault("202601/usagedetails.skiptoken=1000", restate="202601"))
+    # It has a price corrected, also of rows that were written before.
+    sandbox.faults.append(Fault("202602/usagedetails.skiptoken=1000", restate="202602"))
     destination = Destination()
     destination.load(connection.read({"usage_details": "incremental"}), keys())
     assert costs(destination.rows("usage_details")) == billed(sandbox)
@@ -582,6 +586,38 @@ def test_what_is_logged_by_any_thread_is_a_whole_message_and_holds_no_secret(
     assert logs["DEBUG"]
     assert b"sandbox-api-key" not in ended.stdout
     assert costs(said.records("usage_details")) == billed(sandbox)
+
+
+def test_a_run_that_waits_for_azure_says_so_at_once_and_can_be_stopped(
+    connection: Connection, sandbox: Sandbox
+) -> None:
+    sandbox.faults.append(Fault("usagedetails.skiptoken", status=429, headers={"Retry-After": "3000"}))
+    catalog = connection.catalog({"usage_details": "incremental"})
+    command = connection.command("read", config=connection.config, catalog=catalog)
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if b"Waiting 3000.0 s" in line:
+                break
+        process.terminate()
+        rest, _ = process.communicate(timeout=20)
+    said = Said(process.returncode, line + rest, b"")
+    assert (said.code, said.statuses("usage_details")[-1]) == (-signal.SIGTERM, "INCOMPLETE")
+
+
+def test_a_stream_whose_records_others_may_write_is_open_until_the_end(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.setattr(BillingPeriods, "written_by_others", True)
+    files = {"config": connection.config, "catalog": connection.catalog(EVERYTHING)}
+    _, _, *arguments = connection.command("read", **files)
+    options = {name.strip("-"): Path(value) for name, value in zip(arguments[::2], arguments[1::2], strict=True)}
+    read(AirbyteWriter(), Namespace(**options, state=None))
+    said = Said(0, capsysbinary.readouterr().out, b"")
+    ended = [trace["stream_status"] for trace in said.of("TRACE") if trace["stream_status"]["status"] == "COMPLETE"]
+    names = [status["stream_descriptor"]["name"] for status in ended]
+    assert names[-2:] == ["billing_periods", "usage_details"]
+    assert sorted(names) == sorted(DATASETS)
 
 
 def test_the_log_is_as_loud_as_the_singer_doors(connection: Connection) -> None:

@@ -31,6 +31,7 @@ def airbyte_stream(stream: SnapshotStream[Any]) -> dict[str, Any]:
         "source_defined_cursor": resumes,
         "default_cursor_field": [CURSOR] if resumes else [],
         "source_defined_primary_key": [[key] for key in stream.primary_keys],
+        # It would let a second attempt of a full refresh go on from the first: here each begins anew.
         "is_resumable": False,
     }
 
