@@ -220,15 +220,16 @@ def test_a_filled_in_form_is_the_taps_own_settings(form: dict[str, Any], expecte
         ({"sign_in": {"credential": "azure_cli", "client_id": "c"}}, "no setting client_id of sign_in by azure_cli"),
     ],
 )
-def test_wrong_settings_fail_a_check_and_say_what_is_wrong(
-    connection: Connection, change: dict[str, Any], words: str
-) -> None:
-    connection.config |= change
-    checked = connection.run("check", config=connection.config)
+def test_wrong_settings_are_told_as_such(connection: Connection, change: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigValidationError, match=words):
+        TapAzureEA(config=flat({**connection.config, **change}))
+
+
+def test_wrong_settings_fail_a_check_and_say_what_is_wrong(connection: Connection) -> None:
+    checked = connection.run("check", config={**connection.config, "strat_date": "2026-01-01"})
     (status,) = checked.of("CONNECTION_STATUS")
     assert (checked.code, status["status"]) == (0, "FAILED")
-    assert words in status["message"]
-    assert b"sandbox-api-key" not in checked.output + checked.errors
+    assert "there is no setting strat_date: the settings are enrollment_number, api_key" in status["message"]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"api_key": "sandbox-api-key", "sandbox": "yes"}'])
@@ -259,6 +260,28 @@ def test_a_check_with_a_wrong_key_fails_with_azures_reason_and_without_the_key(
     assert (checked.code, status["status"]) == (0, "FAILED")
     assert "answered 401" in status["message"]
     assert b"not-it-at-all" not in checked.output + checked.errors
+
+
+@pytest.mark.parametrize(("secret", "status"), [(None, "SUCCEEDED"), ("not-it-at-all", "FAILED")])
+def test_a_sign_in_chosen_in_the_form_signs_in(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str | None, status: str
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", sandbox.certificate)
+    sign_in = {"credential": "client_secret", "tenant_id": sandbox.tenant_id, "client_id": sandbox.client_id}
+    config = {
+        "enrollment_number": sandbox.enrollment_number,
+        "management_url": sandbox.url,
+        "login_url": sandbox.login_url,
+        "sign_in": {**sign_in, "client_secret": secret or sandbox.client_secret},
+    }
+    connection = Connection(tmp_path, config)
+    (found,) = connection.run("check", config=config).of("CONNECTION_STATUS")
+    assert found["status"] == status
+    if secret:
+        said = connection.read({"billing_accounts": "full_refresh"})
+        assert (said.code, said.error["failure_type"]) == (1, "config_error")
+        assert "AADSTS7000215" in said.error["message"]
+        assert secret.encode() not in said.output + said.errors
 
 
 def test_streams_have_their_keys_their_types_and_the_modes_that_they_really_have() -> None:

@@ -63,7 +63,9 @@ class Output(BufferedWriter):
     def log(self, level: str, message: str, stack_trace: str | None) -> None:
         """Write a LOG message; those of other threads are not to wait until this one has something to say."""
         content = {"level": level, "message": self.redacted(message)}
-        line = self._line("LOG", {"log": {**content, "stack_trace": stack_trace} if stack_trace else content})
+        if stack_trace:
+            content["stack_trace"] = self.redacted(stack_trace)
+        line = self._line("LOG", {"log": content})
         if current_thread() is main_thread():
             self._lines += line
             self.flush()
