@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,7 @@ def read(output: AirbyteWriter, arguments: Namespace) -> None:
 
 
 COMMANDS = {"spec": spec, "check": check, "discover": discover, "read": read}
+FILES = {"spec": (), "check": ("config",), "discover": ("config",), "read": ("config", "catalog", "state")}
 
 
 def _run(output: AirbyteWriter, arguments: Namespace, signals: list[int]) -> None:
@@ -124,18 +125,11 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="source-azure-ea", description=TapAzureEA.__doc__)
     parser.add_argument("--debug", action="store_true", help="log more")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, needed in {
-        "spec": (),
-        "check": ("config",),
-        "discover": ("config",),
-        "read": ("config", "catalog"),
-    }.items():
-        command = commands.add_parser(name, help=COMMANDS[name].__doc__)
-        command.add_argument("--debug", action="store_true", default=False, help="log more")
-        for option in needed:
-            command.add_argument(f"--{option}", required=True, type=Path, help=f"file with the {option}")
-        if name == "read":
-            command.add_argument("--state", type=Path, help="file with the state that the last run ended with")
+    for name, run in COMMANDS.items():
+        command = commands.add_parser(name, help=run.__doc__)
+        command.add_argument("--debug", action="store_true", default=SUPPRESS, help="log more")
+        for option in FILES[name]:
+            command.add_argument(f"--{option}", required=option != "state", type=Path, help=f"file with the {option}")
     return parser
 
 
