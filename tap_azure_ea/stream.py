@@ -48,9 +48,11 @@ class SnapshotStream(Stream, Generic[API]):
     """A dataset that is read in parts, each of them an exactly replaced set of rows.
 
     ``needs_one_of`` are settings without which there is nothing to ask for; ``failures`` says why some could not be
-    read, and what, while the rest was. ``amounts`` are the columns whose sums the bookmarks keep, the first of them the
-    one that the log of refreshes shows; ``divided_by`` names columns whose values are summed apart. ``changing`` are
-    columns that say nothing of what a charge is for. ``refreshed`` is told of each reading of a billing period.
+    read, and what, while the rest was, and ``refusals`` holds the errors themselves. ``amounts`` are the columns whose
+    sums the bookmarks keep, the first of them the one that the log of refreshes shows; ``divided_by`` names columns
+    whose values are summed apart. ``changing`` are columns that say nothing of what a charge is for. ``refreshed`` is
+    told of each reading of a billing period. A dataset is ``incremental`` if the next run needs its bookmarks, and
+    ``written_by_others`` if its records come while other datasets are read.
     """
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
@@ -67,6 +69,8 @@ class SnapshotStream(Stream, Generic[API]):
     primary_keys: tuple[str, ...]
     reads_last: ClassVar[bool] = False
     refreshed: Refreshed | None = None
+    incremental: ClassVar[bool] = True
+    written_by_others: ClassVar[bool] = False
 
     def __init__(self, tap: Tap, connect: Callable[[], API]) -> None:
         if self.has_charges and tap.config.get("charge_id"):
@@ -76,6 +80,7 @@ class SnapshotStream(Stream, Generic[API]):
         self._closed: set[Any] = set()
         self.progress = Progress(self.name, self.logger)
         self.failures: dict[str, list[str]] = {}
+        self.refusals: list[Exception] = []
         self._unvouched: list[Callable[[], None]] = []
         self._sampled = 0
 
@@ -143,8 +148,13 @@ class SnapshotStream(Stream, Generic[API]):
             if isinstance(error, ForbiddenError):
                 self._closed.add(scope)
             title = " of ".join([self.name, *filter(None, [" ".join(map(str, (context or {}).values()))])])
-            self.failures.setdefault(str(error), []).append(title)
+            self.fail(title, error)
             self.logger.error("%s cannot be read; the rest is read before the run fails. %s", title, error)  # noqa: TRY400
+
+    def fail(self, title: str, error: Exception) -> None:
+        """Note why something was not done, while the rest is."""
+        self.failures.setdefault(str(error), []).append(title)
+        self.refusals.append(error)
 
     def _replace(self, part: Part) -> Iterator[Records]:
         """Yield a part's rows if they have changed, and let its bookmark vouch for them once they are written."""
@@ -217,7 +227,7 @@ class SnapshotStream(Stream, Generic[API]):
                     self._vouch()
                 except MisfitError as error:
                     self._unvouched.clear()
-                    self.failures.setdefault(str(error), []).append(self.name)
+                    self.fail(self.name, error)
                     self.logger.error("%s is not read to its end: %s", self.name, error)  # noqa: TRY400
 
     def batch_files(self, batch_config: BatchConfig) -> BatchFiles:

@@ -18,7 +18,7 @@ from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 
 from tap_azure_ea.api.ea_reporting import EAReportingAPI
 from tap_azure_ea.api.entra import AccessToken, Identity, SignIn
-from tap_azure_ea.api.errors import AzureError
+from tap_azure_ea.api.errors import AzureError, UnfinishedError
 from tap_azure_ea.api.resource_manager import CLOUDS, ResourceManagerAPI
 from tap_azure_ea.datasets import audit, billing, cost_management, datasets, ea_reporting
 from tap_azure_ea.datasets.audit.period_refreshes import PeriodRefreshes
@@ -94,12 +94,13 @@ class TapAzureEA(Tap):
         return sorted(super().load_streams(), key=lambda stream: getattr(stream, "reads_last", False))
 
     def sync_all(self) -> None:  # type: ignore[misc]  # the one place that knows when all is read
-        """Read all streams; raise ``AzureError`` at the end if something was refused while the rest was read."""
+        """Read all streams; raise ``UnfinishedError`` at the end if something was refused while the rest was read."""
         super().sync_all()
-        streams = (stream for stream in self.streams.values() if isinstance(stream, SnapshotStream))
+        streams = [stream for stream in self.streams.values() if isinstance(stream, SnapshotStream)]
         failures = [f"{_some(titles)}: {error}" for stream in streams for error, titles in stream.failures.items()]
         if failures:
-            raise AzureError("Not all was read. " + " ".join(failures))
+            refusals = [error for stream in streams for error in stream.refusals]
+            raise UnfinishedError("Not all was read. " + " ".join(failures), refusals)
 
     @cached_property
     def ea_reporting(self) -> EAReportingAPI:

@@ -75,7 +75,15 @@ def test_the_readme_states_the_limits_of_the_code() -> None:
 
 @pytest.mark.parametrize(
     "document",
-    ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/MIGRATION.md", "docs/performance.md"],
+    [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/MIGRATION.md",
+        "docs/airbyte.md",
+        "docs/performance.md",
+    ],
 )
 def test_links_inside_the_project_lead_somewhere(document: str) -> None:
     text = (PROJECT / document).read_text(encoding="utf-8")

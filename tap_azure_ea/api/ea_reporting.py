@@ -13,7 +13,7 @@ from typing import Any
 
 from tap_azure_ea.api.csv_rows import csv_tables
 from tap_azure_ea.api.ea_report import download_report
-from tap_azure_ea.api.errors import AzureError, NoDataError, RefusedError
+from tap_azure_ea.api.errors import NoDataError, RefusedError, UnavailableError
 from tap_azure_ea.api.http import Answer, HTTPClient
 from tap_azure_ea.api.pages import Envelope, Page, Row, ahead, checked, linked, paged
 
@@ -123,7 +123,7 @@ class EAReportingAPI:
             met = etags
             first = self._http.get(path)
         msg = f"{path} was restated during each of {MAX_READINGS} readings. Run again later: it will be read whole."
-        raise AzureError(msg)
+        raise UnavailableError(msg)
 
     def _linked(self, first: Answer, envelope: Envelope) -> Iterator[Page]:
         return linked(lambda link, base: self._http.get(link, base=base), first, envelope)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from tap_azure_ea.api.errors import AzureError
+from tap_azure_ea.api.errors import SignInError, UnavailableError
 from tap_azure_ea.api.urls import without_secrets
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class SignIn:
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
     def authorization(self) -> str:
-        """Return a token that is good for the next minutes; raise ``AzureError`` if Entra gives none."""
+        """Return a token that is good for the next minutes, or say why there is none."""
         # Not every credential of azure-identity keeps its token: that of the Azure CLI starts a process each time.
         if self._token is None or self._token.expires_on - time() < RENEWED_BEFORE:
             self._token = self._ask()
@@ -134,13 +134,15 @@ class SignIn:
 
     def _ask(self) -> AzureToken:
         # Only who signs in needs to load it.
-        from azure.core.exceptions import AzureError as SignInError  # noqa: PLC0415
+        from azure.core import exceptions as azure  # noqa: PLC0415
 
         try:
             self._credential = self._credential or self._identity.credential(self._tell)
             return self._credential.get_token(self._identity.scope, **_tenant(self._identity))
-        except (SignInError, ValueError, OSError) as error:
-            raise AzureError(self._explain(error)) from None
+        except (azure.ServiceRequestError, azure.ServiceResponseError) as error:
+            raise UnavailableError(self._explain(error)) from None
+        except (azure.AzureError, ValueError, OSError) as error:
+            raise SignInError(self._explain(error)) from None
 
     def _tell(self, answer: PipelineResponse[Any, Any]) -> None:
         status = answer.http_response.status_code

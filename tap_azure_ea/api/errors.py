@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class AzureError(Exception):
     """Says what was asked, what came back, and what to do about it."""
+
+
+class UnavailableError(AzureError):
+    """Azure could not be had now; another run may have it, with the same settings."""
+
+
+class SignInError(AzureError):
+    """Nobody is let in with these credentials."""
+
+
+class DifferenceError(AzureError):
+    """What was read does not add up to what Azure says that it should."""
+
+
+class UnfinishedError(AzureError):
+    """Not all was read; ``reasons`` says why not."""
+
+    def __init__(self, message: str, reasons: Iterable[Exception]) -> None:
+        super().__init__(message)
+        self.reasons = tuple(reasons)
 
 
 class PartError(AzureError):

@@ -15,7 +15,14 @@ from urllib.parse import urljoin
 import requests
 
 from tap_azure_ea.api.bodies import decode, encode, words
-from tap_azure_ea.api.errors import AzureError, DeadLinkError, ForbiddenError, NotFoundError, RefusedError
+from tap_azure_ea.api.errors import (
+    AzureError,
+    DeadLinkError,
+    ForbiddenError,
+    NotFoundError,
+    RefusedError,
+    UnavailableError,
+)
 from tap_azure_ea.api.retry_after import LONGEST_WAIT, retry_after
 from tap_azure_ea.api.urls import origin, without_secrets
 
@@ -86,7 +93,7 @@ class HTTPClient:
         """Return the answer to a GET, after as many tries and waits as Azure asks for.
 
         ``url`` may be relative, to ``base`` or else to the host. Raises ``RefusedError`` for a status that is final,
-        and ``AzureError`` for a link to another host, or when the last try has failed.
+        ``UnavailableError`` when the last try has failed, and ``AzureError`` for a link to another host.
         """
         request = self._prepare("GET", urljoin(base or self.base_url, url), headers)
         return self._persist_signed(request, self._answer)
@@ -247,7 +254,7 @@ class HTTPClient:
         remedy = self.remedy(status, answer) if "Authorization" in request.headers else ""
         message = f"{asked} answered {answer}. {remedy}".strip()
         if status is None or status in RETRIABLE:
-            raise AzureError(message)
+            raise UnavailableError(message)
         raise REFUSALS.get(status, RefusedError)(message, status)
 
     def _wait(self, request: requests.PreparedRequest, reason: _Retriable, failures: int) -> None:

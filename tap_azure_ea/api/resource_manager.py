@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from tap_azure_ea.api.csv_rows import csv_files
 from tap_azure_ea.api.entra import NO_CLAIMS
-from tap_azure_ea.api.errors import AzureError, DeadLinkError, ForbiddenError, NotReadyError, RefusedError
+from tap_azure_ea.api.errors import DeadLinkError, ForbiddenError, NotReadyError, RefusedError, UnavailableError
 from tap_azure_ea.api.http import Answer, Credentials, HTTPClient
 from tap_azure_ea.api.pages import Envelope, Page, Row, ahead, checked, linked, mapped, paged
 from tap_azure_ea.api.report import POLL_INTERVAL, read_report
@@ -171,7 +171,7 @@ class ResourceManagerAPI:
                 return self._http.redirected(path)
             except DeadLinkError as error:
                 self._logger.warning("The link to %s leads nowhere, asking for a new one: %s", path, error)
-        raise AzureError(f"{MAX_LINKS} links to {path} led nowhere. Run again later.")
+        raise UnavailableError(f"{MAX_LINKS} links to {path} led nowhere. Run again later.")
 
     def _ready(self, ask: Callable[[], Answer], questions: int) -> Answer:
         """Ask again while Azure says that it is not ready."""

@@ -10,6 +10,7 @@ from decimal import Decimal, localcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tap_azure_ea.api.errors import DifferenceError
 from tap_azure_ea.datasets.audit import SCOPE, AuditStream
 from tap_azure_ea.fields import Field, number, own, text, timestamp
 from tap_azure_ea.periods import BILLING_PERIOD_ID, months_ago
@@ -220,7 +221,7 @@ class PeriodReconciliation(AuditStream):
             self.logger.warning("%s", told)
         if found[DIFFERS] and self.config["fail_on_difference"]:
             more = f", and {len(found[DIFFERS]) - 1} more" if found[DIFFERS][1:] else ""
-            self.failures[f"{found[DIFFERS][0]}{more} (fail_on_difference is set)."] = [self.name]
+            self.fail(self.name, DifferenceError(f"{found[DIFFERS][0]}{more} (fail_on_difference is set)."))
 
 
 def _told(record: Record) -> str:

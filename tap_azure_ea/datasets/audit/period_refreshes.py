@@ -28,6 +28,7 @@ class PeriodRefreshes(AuditStream):
     """
 
     name = "period_refreshes"
+    written_by_others = True
     primary_keys = (DATASET.name, SCOPE.name, BILLING_PERIOD_ID.name, "refresh_number")
     fields = (DATASET, SCOPE, BILLING_PERIOD_ID, *FIELDS)
     _begun = False

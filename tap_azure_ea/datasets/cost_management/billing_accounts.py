@@ -28,6 +28,7 @@ class BillingAccounts(SnapshotStream[ResourceManagerAPI]):
     needs_one_of = ("tenant_id", "credential", "access_token")
     primary_keys = ("id",)
     partitions = None
+    incremental = False
     fields = (
         text("id", "Azure's id of the billing account."),
         text("name", "Number of the enrollment, or name of another kind of account."),

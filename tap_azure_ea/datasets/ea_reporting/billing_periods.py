@@ -40,6 +40,7 @@ class BillingPeriods(EAReportingStream):
         EXTRA,
     )
     partitions = None
+    incremental = False
 
     @cached_property
     def _listed(self) -> list[Record]:
