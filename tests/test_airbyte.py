@@ -33,8 +33,8 @@ from tap_azure_ea.settings import CONFIG_JSONSCHEMA
 from tap_azure_ea.stream import SnapshotStream
 from tap_azure_ea.tap import TapAzureEA
 from tests import airbyte
-from tests.conftest import Message, Record, billing_settings, decode, settings, sync
-from tests.test_process import DATASETS, RESOURCE_MANAGER
+from tests.conftest import Message, Record, billing_settings, decode, settings, sync, timeless
+from tests.test_process import AUDIT, DATASETS, RESOURCE_MANAGER
 
 SOURCE = str(Path(sys.executable).with_name("source-azure-ea"))
 CURSOR, DELETED = "_ab_cdc_cursor", "_ab_cdc_deleted_at"
@@ -286,9 +286,10 @@ def test_a_sign_in_chosen_in_the_form_signs_in(
 
 def test_streams_have_their_keys_their_types_and_the_modes_that_they_really_have() -> None:
     streams = deepcopy(discovered())
-    assert sorted(streams) == sorted(DATASETS + RESOURCE_MANAGER)
+    assert sorted(streams) == sorted(DATASETS + RESOURCE_MANAGER + AUDIT)
     full_only = {name for name, stream in streams.items() if stream["supported_sync_modes"] == ["full_refresh"]}
     assert full_only == {"billing_periods", "billing_accounts"}
+    assert streams["period_refreshes"]["supported_sync_modes"] == ["incremental"]
     usage = streams["usage_details"]
     columns = usage.pop("json_schema")["properties"]
     assert usage == {
@@ -334,6 +335,18 @@ def test_each_stream_is_started_running_and_complete_and_its_states_count_its_re
     for stream in DATASETS:
         assert said.statuses(stream) == ["STARTED", "RUNNING", "COMPLETE"]
         assert counted[stream] == len(said.records(stream))
+
+
+def test_the_log_and_the_reconciliation_are_read_as_any_stream_and_the_log_ends_with_the_run(
+    connection: Connection, sandbox: Sandbox
+) -> None:
+    said = connection.read({**EVERYTHING, "period_refreshes": "incremental", "period_reconciliation": "incremental"})
+    assert said.code == 0, said.error
+    singer = sync(settings(sandbox))
+    for stream in ("period_refreshes", "period_reconciliation"):
+        own = [{name: value for name, value in record.items() if name != CURSOR} for record in said.records(stream)]
+        assert timeless(own) == timeless(singer.records(stream))
+        assert said.statuses(stream) == ["STARTED", "RUNNING", "COMPLETE"]
 
 
 def test_no_state_comes_before_the_rows_that_it_vouches_for(first_run: FirstRun) -> None:

@@ -62,7 +62,7 @@ ALLOWED = {
     },
     "sandbox": {"sandbox"},
     "tap": {"api", "datasets", "sandbox", "settings", "stream", "writer"},
-    "airbyte": {"airbyte", "api", "settings", "snapshot", "stream", "tap", "writer"},
+    "airbyte": {"airbyte", "api", "records", "settings", "snapshot", "stream", "tap", "writer"},
 }
 HTTP_LIBRARIES = {"azure", "http", "requests", "urllib3"}
 FAMILIES = (billing, cost_management, ea_reporting)
