@@ -20,15 +20,14 @@ from singer_sdk.singerlib import StateMessage
 
 from tap_azure_ea.api.errors import ForbiddenError, NoDataError, PartError
 from tap_azure_ea.batch import BatchFiles, MisfitError
-from tap_azure_ea.charge_ids import CHARGE_ID, ChargeIds, descriptive
+from tap_azure_ea.charge_ids import CHARGE_ID
 from tap_azure_ea.fields import Field, json_schema
-from tap_azure_ea.parts import Part, Read, read_all, read_each, read_noting, read_within
 from tap_azure_ea.periods import BILLING_PERIOD_ID
 from tap_azure_ea.progress import Progress
-from tap_azure_ea.records import Record, RecordReader, Records
+from tap_azure_ea.reading import Part, Reading
+from tap_azure_ea.records import Record, Records
 from tap_azure_ea.refresh import Refresh
 from tap_azure_ea.snapshot import DELETED_AT, Snapshot
-from tap_azure_ea.totals import Totals
 from tap_azure_ea.writer import BufferedWriter
 
 if TYPE_CHECKING:
@@ -161,23 +160,16 @@ class SnapshotStream(Stream, Generic[API]):
         publish = _silently if part.settled else self.publish
         snapshot = Snapshot(part.bookmark, self.parameters(part.request), publish, self.STATE_MSG_FREQUENCY)
         progress = self.progress.part(part.title, snapshot, quiet=part.settled)
-        reader = RecordReader(self.fields, self.columns, part.given)
-        totals, noting = self._noting()
-        refresh = Refresh(snapshot, totals)
+        reading = Reading(self, part, progress, one_by_one=self.sampling)
+        refresh = Refresh(snapshot, reading.totals)
         try:
-            pages = part.ask(reader, snapshot.etag)
+            pages = reading.pages(snapshot.etag)
             if pages is None:
                 progress.unchanged()
                 return
-            # Of a sample, no row is read before it is wanted.
-            read: Read = partial(read_each if self.sampling else read_all, reader)
-            if part.days and part.days[0] in self.columns:
-                read = partial(read_within, part.days, read, progress)
-            read = partial(read_noting, noting, read)
-            pages = progress.watch(pages, reader, *noting)
-            yield from snapshot.replace(pages, read, reader.blank())
-            progress.read(reader)
-            self._unvouched += [*self._refreshed(part, refresh, reader), snapshot.vouch, part.finish, publish]
+            yield from snapshot.replace(pages, reading.read, reading.reader.blank())
+            progress.read(reading.reader)
+            self._unvouched += [*self._refreshed(part, refresh, reading), snapshot.vouch, part.finish, publish]
         except NoDataError as error:
             progress.no_data(error)
             self._unvouched.append(part.leave)
@@ -191,23 +183,13 @@ class SnapshotStream(Stream, Generic[API]):
         if not self.get_batch_config(self.config):
             self._vouch()
 
-    def _noting(self) -> tuple[Totals, list[Totals | ChargeIds]]:
-        """Return what takes note of each record of a reading, the sums first."""
-        selected = set(self.columns)
-        divided_by = self.divided_by if selected.issuperset(self.divided_by) else ()
-        totals = Totals([name for name in self.amounts if name in selected], divided_by, self.currency_field)
-        if CHARGE_ID.name not in selected:
-            return totals, [totals]
-        described = [name for name in descriptive(self.fields, self.changing) if name in selected]
-        return totals, [totals, ChargeIds(described)]
-
-    def _refreshed(self, part: Part, refresh: Refresh, reader: RecordReader) -> Iterator[Callable[[], None]]:
+    def _refreshed(self, part: Part, refresh: Refresh, reading: Reading) -> Iterator[Callable[[], None]]:
         """Yield what keeps and tells what a reading changed, if it is of a billing period."""
         period = part.given.get(BILLING_PERIOD_ID.name)
         if not period or self.sampling:
             return
         if self.refreshed:
-            record = refresh.record(period, reader.misfits.total())
+            record = refresh.record(period, reading.reader.misfits.total())
             yield partial(self.refreshed, self.name, part.given, record)
         yield partial(refresh.vouch, whole=part.whole)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from decimal import Context, Decimal, localcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tap_azure_ea.api.errors import AzureError
 from tap_azure_ea.sandbox import Fault, Sandbox
-from tests.conftest import Message, Record, Recorder, Run, Target, billing_settings, settings, sync
+from tests.conftest import Message, Record, Recorder, Run, Target, billing_settings, decode, settings, sync
 
 PERIODS = ["202603", "202602", "202601", "202512"]
 USAGE = "/billingPeriods/{}/usagedetails$"
@@ -204,6 +205,34 @@ def test_no_state_vouches_for_a_period_before_its_refresh_is_written(sandbox: Sa
             assert done <= logged
             vouched = len(done)
     assert vouched == 10
+
+
+def test_no_state_vouches_for_a_period_before_the_file_with_its_refresh_is_announced(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    storage = {"root": tmp_path.as_uri(), "prefix": ""}
+    run = read(sandbox, batch_config={"encoding": {"format": "jsonl", "compression": "none"}, "storage": storage})
+    announced: list[tuple[str, str]] = []
+    rows = 0
+    for message in run.messages:
+        if message["type"] == "BATCH":
+            found = [
+                decode(line)
+                for address in message["manifest"]
+                for line in Path(address.removeprefix("file://")).read_bytes().splitlines()
+            ]
+            if message["stream"] == "usage_details":
+                rows += len(found)
+            elif message["stream"] == "period_refreshes" and found[0]["dataset"] == "usage_details":
+                (refresh,) = found
+                announced.append((refresh["billing_period_id"], refresh["etag"]))
+                rows -= refresh["rows"]
+                assert rows == 0, "all its rows and no others are announced before it"
+        elif message["type"] == "STATE":
+            partitions = message["value"]["bookmarks"].get("usage_details", {}).get("partitions", [])
+            done = [(p["context"]["billing_period_id"], p["etag"]) for p in partitions if "etag" in p]
+            assert done == announced[: len(done)]
+    assert [period for period, _ in announced] == PERIODS
 
 
 def test_a_period_that_is_not_read_to_its_end_is_not_logged(sandbox: Sandbox) -> None:

@@ -6,12 +6,25 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from tap_azure_ea.fields import text
-from tap_azure_ea.parts import Part
+from tap_azure_ea.reading import Part
 from tap_azure_ea.stream import SnapshotStream
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
+# What a balance states, its total first.
+BALANCE_AMOUNTS = (
+    "total_usage",
+    "azure_marketplace_service_charges",
+    "total_overage",
+    "service_overage",
+    "charges_billed_separately",
+    "beginning_balance",
+    "ending_balance",
+    "new_purchases",
+    "adjustments",
+    "utilized",
+)
 SCOPE = text("scope", "What the period is of: the enrollment number, or the scope that is set.")
 
 

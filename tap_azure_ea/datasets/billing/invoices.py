@@ -16,7 +16,7 @@ from tap_azure_ea.api.urls import without_signature
 from tap_azure_ea.datasets.billing import SUBSCRIPTION_ID, BillingStream
 from tap_azure_ea.documents import Documents
 from tap_azure_ea.fields import OBJECTS, Field, day, flag, integer, json_array, json_object, number, text, timestamp
-from tap_azure_ea.parts import Part
+from tap_azure_ea.reading import Part
 from tap_azure_ea.records import EXTRA, RecordReader, Row
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from tap_azure_ea.api.errors import AzureError, ForbiddenError
 from tap_azure_ea.api.pages import Page
 from tap_azure_ea.datasets.billing import BillingStream
 from tap_azure_ea.fields import TEXTS, Field, flag, json_array, number, text, tiers, timestamp
-from tap_azure_ea.parts import Part
+from tap_azure_ea.reading import Part
 from tap_azure_ea.records import EXTRA, RecordReader, Row
 from tap_azure_ea.snapshot import DELETED_AT, ROW_NUMBER, SNAPSHOT_AT, now
 

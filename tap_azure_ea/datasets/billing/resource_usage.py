@@ -15,7 +15,7 @@ from tap_azure_ea.api.errors import NotReadyError
 from tap_azure_ea.api.pages import Page, mapped
 from tap_azure_ea.datasets.billing import SUBSCRIPTION_ID, BillingStream
 from tap_azure_ea.fields import date, day, json_object, number, read_object, text, timestamp
-from tap_azure_ea.parts import Part
+from tap_azure_ea.reading import Part
 from tap_azure_ea.records import EXTRA, RecordReader, Row
 from tap_azure_ea.snapshot import DELETED_AT, ROW_NUMBER
 

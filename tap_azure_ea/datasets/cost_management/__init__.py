@@ -12,8 +12,8 @@ from tap_azure_ea.api.errors import ForbiddenError, NoDataError, RefusedError
 from tap_azure_ea.api.pages import Page
 from tap_azure_ea.api.resource_manager import ResourceManagerAPI
 from tap_azure_ea.fields import Field, day
-from tap_azure_ea.parts import Part
 from tap_azure_ea.periods import BILLING_PERIOD_ID, ENROLLMENT_NUMBER, BillingPeriod, months, months_ago
+from tap_azure_ea.reading import Part
 from tap_azure_ea.records import EXTRA, RecordReader
 from tap_azure_ea.snapshot import DELETED_AT, ROW_NUMBER, SNAPSHOT_AT, now
 from tap_azure_ea.stream import SnapshotStream

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tap_azure_ea.api.errors import NoDataError, NotFoundError
 from tap_azure_ea.api.pages import Page
 from tap_azure_ea.api.resource_manager import one_row
+from tap_azure_ea.datasets.audit import BALANCE_AMOUNTS
 from tap_azure_ea.datasets.cost_management import (
     CONSUMPTION,
     CONSUMPTION_VERSION,
@@ -26,18 +27,7 @@ class Balances(MonthlyStream):
 
     name = "balances"
     primary_keys = (ENROLLMENT_NUMBER.name, BILLING_PERIOD_ID.name)
-    amounts = (
-        "total_usage",
-        "azure_marketplace_service_charges",
-        "total_overage",
-        "service_overage",
-        "charges_billed_separately",
-        "beginning_balance",
-        "ending_balance",
-        "new_purchases",
-        "adjustments",
-        "utilized",
-    )
+    amounts = BALANCE_AMOUNTS
     currency_field = "currency"
     fields = period_record(
         text("id", "Azure's id of the balance."),

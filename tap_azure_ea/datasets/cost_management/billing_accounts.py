@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tap_azure_ea.api.pages import Page
 from tap_azure_ea.api.resource_manager import ResourceManagerAPI
 from tap_azure_ea.fields import OBJECTS, TEXTS, flag, json_array, json_object, text
-from tap_azure_ea.parts import Part
+from tap_azure_ea.reading import Part
 from tap_azure_ea.records import EXTRA, RecordReader
 from tap_azure_ea.stream import SnapshotStream
 

@@ -9,8 +9,8 @@ from urllib.parse import quote
 from tap_azure_ea.api.pages import Page
 from tap_azure_ea.datasets.cost_management import CONSUMPTION, CONSUMPTION_VERSION, CostManagementStream
 from tap_azure_ea.fields import NAMED_TEXTS, integer, json_array, json_object, number, text, timestamp
-from tap_azure_ea.parts import Part
 from tap_azure_ea.periods import ENROLLMENT_NUMBER
+from tap_azure_ea.reading import Part
 from tap_azure_ea.records import EXTRA, RecordReader
 from tap_azure_ea.snapshot import DELETED_AT, ROW_NUMBER, SNAPSHOT_AT, now
 

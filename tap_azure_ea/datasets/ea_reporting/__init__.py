@@ -11,8 +11,8 @@ from urllib.parse import quote
 from tap_azure_ea.api.ea_reporting import EAReportingAPI, listing
 from tap_azure_ea.api.pages import Page
 from tap_azure_ea.fields import Field
-from tap_azure_ea.parts import Part
 from tap_azure_ea.periods import BILLING_PERIOD_ID, ENROLLMENT_NUMBER, BillingPeriod
+from tap_azure_ea.reading import Part
 from tap_azure_ea.records import EXTRA, RecordReader, Row
 from tap_azure_ea.snapshot import DELETED_AT, ETAG, ROW_NUMBER
 from tap_azure_ea.stream import SnapshotStream

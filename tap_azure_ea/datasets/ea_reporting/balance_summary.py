@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tap_azure_ea.api.ea_reporting import one_row
+from tap_azure_ea.datasets.audit import BALANCE_AMOUNTS
 from tap_azure_ea.datasets.ea_reporting import EAReportingStream, period_record
 from tap_azure_ea.fields import NAMED_VALUES, json_array, number, text
 from tap_azure_ea.periods import BILLING_PERIOD_ID, ENROLLMENT_NUMBER
@@ -18,18 +19,7 @@ class BalanceSummary(EAReportingStream):
     path = "/v3/enrollments/{enrollment_number}/billingPeriods/{billing_period_id}/balancesummary"
     envelope = staticmethod(one_row)
     primary_keys = (ENROLLMENT_NUMBER.name, BILLING_PERIOD_ID.name)
-    amounts = (
-        "total_usage",
-        "azure_marketplace_service_charges",
-        "total_overage",
-        "service_overage",
-        "charges_billed_separately",
-        "beginning_balance",
-        "ending_balance",
-        "new_purchases",
-        "adjustments",
-        "utilized",
-    )
+    amounts = BALANCE_AMOUNTS
     currency_field = "currency_code"
     fields = period_record(
         text("id", "Azure's id of the balance."),

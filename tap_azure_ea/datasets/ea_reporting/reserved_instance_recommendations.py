@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from tap_azure_ea.datasets.ea_reporting import EAReportingStream
 from tap_azure_ea.fields import NAMED_TEXTS, date, json_array, number, text
-from tap_azure_ea.parts import Part
 from tap_azure_ea.periods import ENROLLMENT_NUMBER
+from tap_azure_ea.reading import Part
 from tap_azure_ea.records import EXTRA
 from tap_azure_ea.snapshot import DELETED_AT, ETAG, ROW_NUMBER
 
