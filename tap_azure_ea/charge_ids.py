@@ -7,6 +7,7 @@ one description, ``-1`` is the first that was received, ``-2`` the second: where
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import starmap
@@ -41,6 +42,7 @@ class ChargeIds:
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
         self._seen = sqlite3.connect("", isolation_level=None)
+        weakref.finalize(self, self._seen.close)
         self._seen.execute("create table seen (hash blob primary key, times integer) without rowid")
 
     def forget(self) -> None:
