@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
 OPEN, AGREES, DIFFERS = "open", "agrees", "differs"
+TOLD = {OPEN: "open", AGREES: "agreeing", DIFFERS: "differing"}
 # Azure gives balances to the cent, and usage with all its decimals.
 TOLERANCE = Decimal("0.01")
 
@@ -216,7 +217,7 @@ class PeriodReconciliation(AuditStream):
 
     def _tell(self, found: Mapping[str, list[str]]) -> None:
         """Say what agrees and what does not; fail if that was asked for."""
-        self.progress.outcomes.update({status: len(told) for status, told in found.items()})
+        self.progress.outcomes.update({f"comparisons {TOLD[status]}": len(told) for status, told in found.items()})
         for told in found[DIFFERS]:
             self.logger.warning("%s", told)
         if found[DIFFERS] and self.config["fail_on_difference"]:

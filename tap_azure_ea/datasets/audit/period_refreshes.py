@@ -48,7 +48,7 @@ class PeriodRefreshes(AuditStream):
         }
         self._write(Records.of([{name: record[name] for name in self.columns}]))
         self.progress.rows += 1
-        self.progress.outcomes["refreshes"] += 1
+        self.progress.outcomes["logged"] += 1
 
     def read(self, context: Context | None) -> Iterator[Records]:  # noqa: ARG002 - there is but one
         """Yield nothing: each record is written when its period is."""
