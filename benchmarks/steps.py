@@ -42,7 +42,7 @@ def read(report: Path) -> Iterator[Records]:
     """Turn rows into columns, and what the cells say into values."""
     reader = RecordReader(UsageDetails.fields, NAMES, {"enrollment_number": "1", "billing_period_id": "202602"})
     for table in tables(report):
-        yield reader.read_columns(table.names, tuple(zip(*table.cells, strict=True)), len(table.cells))
+        yield reader.read_columns(table.names, tuple(zip(*table.cells, strict=True)), len(table.cells), texts=True)
 
 
 def write(report: Path) -> Iterator[bytes]:

@@ -106,7 +106,8 @@ class Reading:
         if self._one_by_one:
             return (Records.of([self.reader.read(row)]) for row in rows)
         if isinstance(rows, Table):
-            return iter([self.reader.read_columns(rows.names, tuple(zip(*rows.cells, strict=True)), len(rows.cells))])
+            columns = tuple(zip(*rows.cells, strict=True))
+            return iter([self.reader.read_columns(rows.names, columns, len(rows.cells), texts=True)])
         return self.reader.read_all(rows)
 
     def _within(self, day_field: str, first_day: str, last_day: str, records: Records) -> Records:

@@ -119,14 +119,18 @@ class RecordReader:
             else:
                 yield Records.of(list(map(self.read, chunk)))
 
-    def read_columns(self, wire_names: tuple[str, ...], columns: Sequence[Sequence[Any]], count: int) -> Records:
-        """Return the records of rows that are alike, given what each column holds of them."""
+    def read_columns(
+        self, wire_names: tuple[str, ...], columns: Sequence[Sequence[Any]], count: int, *, texts: bool = False
+    ) -> Records:
+        """Return the records of rows that are alike, given what each column holds of them: only ``texts`` in CSV."""
         known, unknown = self._columns(wire_names)
         held = dict(zip(wire_names, columns, strict=True))
         records = Records.alike(self._blank, count)
         extras: dict[int, Record] = {}
         for column in known:
-            records.columns[column[0]] = self._read_column(column, held[column[1]], extras)
+            values = held[column[1]]
+            kinds = TEXT_ALONE if texts else frozenset(map(type, values))
+            records.columns[column[0]] = self._read_column(column, values, kinds, extras)
         if unknown:
             self.unknown.update(unknown)
             for place in range(count):
@@ -135,10 +139,12 @@ class RecordReader:
             records.columns[EXTRA.name] = [extras.get(place) for place in range(count)]
         return records
 
-    def _read_column(self, column: Column, values: Sequence[Any], extras: dict[int, Record]) -> Sequence[Any]:
+    def _read_column(
+        self, column: Column, values: Sequence[Any], kinds: frozenset[type], extras: dict[int, Record]
+    ) -> Sequence[Any]:
         """Return what the values of a column mean; those that do not fit mean nothing, and are kept in the extras."""
         name, wire_name, read = column
-        kinds, blank = set(map(type, values)), self._blank[name]
+        blank = self._blank[name]
         if kinds <= READY.get(read, frozenset()):
             return values
         if kinds == TEXT_ALONE and read in READ_TEXTS and (found := READ_TEXTS[read](values)) is not None:

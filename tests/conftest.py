@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import hypothesis
 import msgspec
 import pendulum
+import psycopg
 import pytest
 from jsonschema import Draft7Validator
 
@@ -172,8 +174,8 @@ def sandbox() -> Iterator[Sandbox]:
         yield served
 
 
-@pytest.fixture(scope="module")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real server of its own."""
     folder = tmp_path_factory.mktemp("postgresql")
     with pytest.MonkeyPatch.context() as patch:
@@ -184,6 +186,15 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server = get_server(folder / "data", cleanup_mode="delete")
         yield server.get_uri()
         server.cleanup()
+
+
+@pytest.fixture(scope="module")
+def postgresql(postgresql_server: str, request: pytest.FixtureRequest) -> str:
+    """An empty database of a real server."""
+    name = request.module.__name__.rpartition(".")[2]
+    with psycopg.connect(postgresql_server, autocommit=True) as server:
+        server.execute(f"create database {name}".encode())
+    return urlunsplit(urlsplit(postgresql_server)._replace(path=f"/{name}"))
 
 
 @pytest.fixture
