@@ -59,7 +59,7 @@ class Totals:
         for values, amount in zip(groups, columns[column], strict=True):
             by_values[values] = by_values.get(values, ZERO) + (amount or 0)
         for values, amount in by_values.items():
-            group = BETWEEN.join(str(value or "") for value in values)
+            group = BETWEEN.join(str(value or "").replace(BETWEEN, " ") for value in values)
             sums[group] = sums.get(group, ZERO) + amount
 
     @property

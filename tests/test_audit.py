@@ -351,6 +351,21 @@ def test_every_comparison_of_cost_management_agrees_to_the_last_digit(sandbox: S
     assert compared["marketplaces_and_balance"] == balance["azureMarketplaceServiceCharges"] != 0
 
 
+def test_a_charge_of_an_unheard_of_kind_is_summed_with_none_that_is_known(sandbox: Sandbox) -> None:
+    header = "Date,CostInBillingCurrency,ChargeType,PublisherType,PricingModel\n"
+    report = (
+        header + "02/01/2026,7,Usage,Azure,OnDemand\n02/01/2026,1,Us|age,Azure|,|\n02/01/2026,,Usage,Azure,OnDemand\n"
+    )
+    sandbox.faults.append(Fault("^/blobs/", body=report, times=99))
+    run = sync(
+        billing_settings(sandbox, start_date="2026-02-01", end_date="2026-02-28"),
+        select={"actual_cost_details": None, "balances": None, "period_reconciliation": None, "period_refreshes": None},
+    )
+    compared = run.records("period_reconciliation", comparison="actual_cost_and_balance")
+    assert [record["left_amount"] for record in compared] == [7]
+    assert [record["amount"] for record in run.records("period_refreshes", dataset="actual_cost_details")] == [8]
+
+
 def test_a_page_that_is_missing_makes_the_period_differ_by_what_was_on_it(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
