@@ -29,8 +29,7 @@ DATABASE, LOG, PAGE, PICTURE = (OUTPUT / name for name in ("bill.duckdb", "melta
 MONTHS = 13
 MELTANO, ENVIRONMENT = str(Path(sys.executable).with_name("meltano")), "--environment=sandbox"
 STATE = "sandbox:tap-azure-ea-to-target-duckdb"
-# Without an id, Meltano would write one of its own into meltano.yml.
-QUIET = {"MELTANO_PROJECT_ID": "tap-azure-ea-demo", "NO_COLOR": "1"}
+QUIET = {"NO_COLOR": "1"}
 READ = re.compile(r"Finished (\w+: .* [1-9][\d,]* rows?)\b")
 
 

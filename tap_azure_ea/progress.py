@@ -10,9 +10,11 @@ from time import monotonic
 from typing import Protocol
 
 from tap_azure_ea.records import RecordReader
+from tap_azure_ea.refresh import AGAIN, FIRST, RESTATED, SETTINGS
 from tap_azure_ea.snapshot import Page, Snapshot
 
 ALIVE_INTERVAL = 30
+OUTCOMES = {FIRST: "read", RESTATED: "restated", AGAIN: "read again", SETTINGS: "read with other settings"}
 
 
 class Forgetting(Protocol):
@@ -85,15 +87,17 @@ class PartProgress:
         self.progress.outcomes["unchanged"] += 1
         self._tell(self.level, "unchanged, %s", _rows(self.snapshot.rows_before or 0))
 
-    def read(self, reader: RecordReader) -> None:
-        """Tell how many rows were read, how many there were before, and what did not fit."""
+    def read(self, reason: str, reader: RecordReader) -> None:
+        """Tell why it was read, how many rows there are, how many there were before, and what did not fit."""
         before, after, deleted = self.snapshot.rows_before, self.snapshot.row_count, self.snapshot.deleted
-        outcome = "read" if before is None else "restated" if self.snapshot.asked_before else "read anew"
+        outcome = OUTCOMES[reason]
         self.progress.outcomes[outcome] += 1
         self.progress.rows += after
         self.progress.deleted += deleted
         if before is None:
             self._tell(self.level, "%s", _rows(after))
+        elif reason == AGAIN:
+            self._tell(self.level, "%s, %s", outcome, _rows(after))
         else:
             counts = _rows(before), f"{after:,}", f"{deleted:,}"
             self._tell(self.level, "%s, %s before, %s now, %s deleted", outcome, *counts)

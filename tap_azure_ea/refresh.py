@@ -52,13 +52,24 @@ class Refresh:
         self._last: dict[str, Any] = snapshot.bookmark.get("refresh") or {}
         self._started = monotonic()
 
+    @property
+    def reason(self) -> str:
+        """Why the part was read, as far as it is known once it has been."""
+        snapshot = self._snapshot
+        if snapshot.rows_before is None:
+            return FIRST
+        if not snapshot.asked_before:
+            return SETTINGS
+        before = snapshot.rows_before, self._amount_before, self._last.get("version")
+        return AGAIN if before == (snapshot.row_count, self._amount, snapshot.version) else RESTATED
+
     def record(self, billing_period_id: str, misfits: int) -> Record:
         """Return what it changed, once it has been read to its end and before the bookmark says so."""
-        amount, before = total(_first(self._totals.sums)), self._amount_before
+        amount, before = self._amount, self._amount_before
         return {
             "refresh_number": self._number,
             "refreshed_at": now(),
-            "reason": self._reason(amount),
+            "reason": self.reason,
             "etag_before": self._last.get("version"),
             "etag": self._snapshot.version,
             "rows_before": self._snapshot.rows_before or 0,
@@ -89,19 +100,12 @@ class Refresh:
         return int(self._last.get("number", 0)) + 1
 
     @property
+    def _amount(self) -> Decimal | None:
+        return total(_first(self._totals.sums))
+
+    @property
     def _amount_before(self) -> Decimal | None:
         return ZERO if self._snapshot.rows_before is None else total(_first(self._last.get("sums") or {}))
-
-    def _reason(self, amount: Decimal | None) -> str:
-        snapshot = self._snapshot
-        if snapshot.rows_before is None:
-            return FIRST
-        if not snapshot.asked_before:
-            return SETTINGS
-        now_and_before = (snapshot.row_count, amount, snapshot.version), (
-            snapshot.rows_before, self._amount_before, self._last.get("version"),
-        )  # fmt: skip
-        return AGAIN if len(set(now_and_before)) == 1 else RESTATED
 
 
 def _first(sums: Sums) -> dict[str, str] | None:

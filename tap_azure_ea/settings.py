@@ -62,7 +62,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         "subscription_ids",
         th.ArrayType(th.StringType),
         title="Subscription ids",
-        description="Subscriptions whose resource usage is read; the first of them asks for the rate card.",
+        description="Subscriptions whose resource usage is read; the first that may asks for the rate card.",
     ),
     _text(
         "scope",
@@ -95,7 +95,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
     _text("rate_card_region", "Rate card region", "Country where the offer was purchased.", default="US"),
     th.Property(
         "restate_periods",
-        th.IntegerType,
+        th.IntegerType(minimum=1),
         default=2,
         title="Restate periods",
         description="How many of the newest months Cost Management is asked for again in every run.",
@@ -125,7 +125,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         examples=["http://127.0.0.1:8080"],
     ),
     _text("management_url", "Management URL", "Address of Azure Resource Manager, instead of the cloud's own."),
-    _text("login_url", "Login URL", "Address of Microsoft Entra, instead of the cloud's own; TLS is a must."),
+    _text("login_url", "Login URL", "Address of Microsoft Entra, instead of the cloud's own; it must be https."),
     th.Property(
         "sandbox",
         th.BooleanType,
@@ -199,19 +199,22 @@ class Settings:
             yield from self._missing()
         for name in ("api_key", "access_token"):
             if not re.fullmatch("[!-~]*", self.text(name)):
-                yield f"{name} holds characters that none has, such as blanks: copy it again"
-        for name in ("ea_reporting_url", "management_url", "login_url"):
-            url, schemes = urlsplit(self.text(name)), {"https"} if name == "login_url" else {"http", "https"}
-            if url.geturl() and (url.scheme not in schemes or not url.hostname):
-                yield f"{name} is not a URL such as https://{name.split('_')[0]}.example"
-        if self._config["restate_periods"] < 1:
-            yield "restate_periods is less than 1, but the current month grows every day: set 1 or more"
+                yield f"{name} holds characters that no key or token has, such as blanks: copy it again"
+        yield from self._misaddressed()
         start, end = (_day(self.text(name)) for name in ("start_date", "end_date"))
         for name, value in {"start_date": start, "end_date": end}.items():
             if self.text(name) and not value:
                 yield f"{name} is {self.text(name)!r}, which is not a day such as 2026-01-31"
         if start and end and end < start:
             yield f"end_date {end} is before start_date {start}"
+
+    def _misaddressed(self) -> Iterator[str]:
+        for name in ("ea_reporting_url", "management_url", "login_url"):
+            url, schemes = urlsplit(self.text(name)), {"https"} if name == "login_url" else {"http", "https"}
+            if url.geturl() and (url.scheme not in schemes or not url.hostname):
+                yield f"{name} is not a URL such as https://{name.split('_')[0]}.example"
+            elif url.path.strip("/") and name != "login_url":
+                yield f"{name} holds a path ({url.path}), which would be lost: set scheme, host and port alone"
 
     def _missing(self) -> Iterator[str]:
         opened = bool(self.text("api_key")) or self.signs_in

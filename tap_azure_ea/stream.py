@@ -146,7 +146,8 @@ class SnapshotStream(Stream, Generic[API]):
                 raise
             if isinstance(error, ForbiddenError):
                 self._closed.add(scope)
-            title = " of ".join([self.name, *filter(None, [" ".join(map(str, (context or {}).values()))])])
+            place = " ".join(map(str, (context or {}).values()))
+            title = f"{self.name} of {place}" if place else self.name
             self.fail(title, error)
             self.logger.error("%s cannot be read; the rest is read before the run fails. %s", title, error)  # noqa: TRY400
 
@@ -168,7 +169,7 @@ class SnapshotStream(Stream, Generic[API]):
                 progress.unchanged()
                 return
             yield from snapshot.replace(pages, reading.read, reading.reader.blank())
-            progress.read(reading.reader)
+            progress.read(refresh.reason, reading.reader)
             self._unvouched += [*self._refreshed(part, refresh, reading), snapshot.vouch, part.finish, publish]
         except NoDataError as error:
             progress.no_data(error)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import io
+import json
 import logging
 import os
 import sys
@@ -12,6 +14,7 @@ from functools import cached_property
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import click
 from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
@@ -30,6 +33,19 @@ if TYPE_CHECKING:
     from tap_azure_ea.sandbox import Sandbox
 
 SIGNALLED = 128
+
+
+class _JSONFile(click.File):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        file = super().convert(value, param, ctx)
+        try:
+            text = file.read()
+            content = json.loads(text)
+        except ValueError as error:
+            self.fail(f"{value} cannot be read as JSON: {error}", param, ctx)
+        if not isinstance(content, dict):
+            self.fail(f"{value} does not hold a JSON object", param, ctx)
+        return io.StringIO(text)
 
 
 class TapAzureEA(Tap):
@@ -54,20 +70,43 @@ class TapAzureEA(Tap):
     _stopping = False
 
     def __init__(self, *, validate_config: bool = True, **options: Any) -> None:
+        given = _given(options.get("config"))
+        if given:
+            options["config"] = {name: value for name, value in given.items() if value is not None}
+        self.append_builtin_config(self.config_jsonschema)
+        for name in given.keys() - self.config_jsonschema["properties"].keys():
+            self.logger.warning("There is no setting %s: it is ignored", name)
         try:
             super().__init__(validate_config=validate_config, **options)
             problems = list(self.settings.problems()) if validate_config else []
         except ConfigValidationError as error:
-            problems = [_without(_secrets(options.get("config")), problem) for problem in error.errors]
+            problems = [_without(_secrets(given), problem) for problem in error.errors]
         if problems:
             raise ConfigValidationError("; ".join(problems), errors=problems) from None
-        for name in self.config.keys() - self.config_jsonschema["properties"].keys():
-            self.logger.warning("There is no setting %s: it is ignored", name)
 
     @cached_property
     def settings(self) -> Settings:
         """The settings of this run."""
         return Settings(self.config)
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the SDK's command line, which takes no catalog or state but a JSON object."""
+        command = super().get_singer_command()
+        for option in command.params:
+            if isinstance(option.type, click.File):
+                option.type = _JSONFile()
+        return command
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
+        """Return the settings; refuse a file that holds none in a line."""
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, ValueError, TypeError) as error:
+            raise click.BadParameter(
+                f"{' '.join(value)} cannot be read as a JSON object: {error}", ctx, param
+            ) from None
 
     def discover_streams(self) -> list[Stream]:
         """Return every dataset that the settings open, or all if none; nothing is asked before the first request."""
@@ -187,9 +226,12 @@ def _some(titles: list[str]) -> str:
     return f"{titles[0]}, and {len(titles) - 1} more" if len(titles) > 1 else titles[0]
 
 
-def _secrets(config: object) -> list[str]:
-    if not isinstance(config, Mapping):
-        return []
+def _given(config: object) -> Mapping[str, Any]:
+    """Return the settings that are given as such, and not in files or by the environment."""
+    return config if isinstance(config, Mapping) else {}
+
+
+def _secrets(config: Mapping[str, Any]) -> list[str]:
     secret = {name for name, schema in TapAzureEA.config_jsonschema["properties"].items() if schema.get("secret")}
     return [repr(value) for name, value in config.items() if name in secret]
 

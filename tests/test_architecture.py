@@ -21,7 +21,7 @@ ALLOWED = {
     "fields": set(),
     "records": {"fields"},
     "snapshot": {"fields", "records"},
-    "progress": {"records", "snapshot"},
+    "progress": {"records", "refresh", "snapshot"},
     "batch": {"fields", "records"},
     "writer": {"records"},
     "documents": {"api"},

@@ -148,7 +148,10 @@ def test_what_has_not_changed_is_neither_logged_nor_reconciled_again(sandbox: Sa
     assert second.state == first.state
 
 
-def test_months_without_an_etag_are_logged_as_read_again_unless_something_differs(sandbox: Sandbox) -> None:
+def test_months_without_an_etag_are_logged_as_read_again_unless_something_differs(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     target = Target()
     target.load(read_cost_management(sandbox).messages)
     sandbox.bill.restate("202602")
@@ -161,6 +164,7 @@ def test_months_without_an_etag_are_logged_as_read_again_unless_something_differ
         ("balances", "202602"),
     }
     assert set(reasons.values()) == {"again", "restated"}
+    assert "Finished actual_cost_details: 1 read again, 1 restated, 2 unchanged" in caplog.text
     assert_log_and_table_agree(target, "actual_cost_details", "amortized_cost_details", "balances", "marketplaces")
 
 

@@ -122,10 +122,15 @@ def test_a_report_that_fails_or_times_out_is_submitted_again(
     assert f"ended with status {number} (submission 1)" in caplog.text
 
 
-def test_a_report_that_always_fails_is_an_error_with_a_way_out(sandbox: Sandbox) -> None:
+def test_a_report_that_always_fails_is_an_error_with_a_way_out_and_the_other_periods_are_read(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     sandbox.faults.append(Fault("/reports/", body=status(sandbox, 4), times=3))
     with pytest.raises(AzureError, match=r"failed 3 times. Run again later, or set usage_format to json"):
-        read(sandbox, **FEBRUARY)
+        read(sandbox)
+    for place, period in enumerate(("202602", "202601", "202512"), start=2):
+        assert f"Period {period} ({place} of 4): {len(sandbox.bill.usage(period)):,} rows" in caplog.text
 
 
 def test_a_report_without_data_leaves_what_is_known(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:

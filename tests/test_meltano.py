@@ -209,7 +209,7 @@ def test_the_azure_billing_apis_end_in_duckdb_as_exactly_the_sandboxs_rows(proje
         assert len(answers) == 7
 
     second = project.meltano("run", "--state-id-suffix=billing", "demo", environment="sandbox", **more)
-    assert "Finished resource_usage: 30 restated" in second.stderr
+    assert "Finished resource_usage: 30 read again" in second.stderr
     assert "Finished rate_card_meters: 1 unchanged; 0 rows" in second.stderr
 
 

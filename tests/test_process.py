@@ -155,6 +155,21 @@ def test_wrong_settings_are_told_line_by_line(tmp_path: Path) -> None:
     assert b"start_date is 'soon', which is not a day such as 2026-01-31" in ended.stderr
 
 
+@pytest.mark.parametrize("option", ["--config", "--catalog", "--state"])
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[1]", b"\xff\xfe"])
+def test_a_file_that_cannot_be_read_is_told_in_a_line(
+    config: list[str], tmp_path: Path, option: str, content: bytes | None
+) -> None:
+    path = tmp_path / "given.json"
+    if content is not None:
+        path.write_bytes(content)
+    ended = run(*([] if option == "--config" else config), option, str(path))
+    assert ended.returncode == 2
+    assert f"Invalid value for '{option}'".encode() in ended.stderr
+    assert b"given.json" in ended.stderr
+    assert b"Traceback" not in ended.stderr
+
+
 def test_discovery_needs_no_settings_and_lists_every_dataset() -> None:
     catalog = json.loads(run("--discover").stdout)
     assert sorted(stream["stream"] for stream in catalog["streams"]) == sorted(DATASETS + RESOURCE_MANAGER + AUDIT)

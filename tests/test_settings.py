@@ -75,6 +75,24 @@ def test_a_misspelt_setting_is_told(caplog: pytest.LogCaptureFixture) -> None:
     assert "There is no setting enrolment: it is ignored" in caplog.text
 
 
+def test_a_misspelt_setting_is_told_where_it_is_the_one_that_is_missing(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ConfigValidationError, match="api_key is not set"):
+        TapAzureEA(config={"enrollment_number": "1", "apikey": "k"})
+    assert "There is no setting apikey: it is ignored" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["ea_reporting_url", "management_url"])
+def test_an_address_with_a_path_is_refused_and_not_asked_without_it(name: str) -> None:
+    with pytest.raises(ConfigValidationError, match=rf"{name} holds a path \(/azure\)"):
+        TapAzureEA(config={**VALID, name: "https://gateway.example/azure"})
+    TapAzureEA(config={**VALID, name: "https://gateway.example/"})
+
+
+def test_settings_that_are_null_are_not_set() -> None:
+    nothing = dict.fromkeys(TapAzureEA.config_jsonschema["properties"])
+    assert TapAzureEA(config={**nothing, **VALID}).config == TapAzureEA(config=VALID).config
+
+
 def test_surrounding_blanks_of_pasted_settings_do_not_matter(sandbox: Sandbox) -> None:
     padded = {name: f" {value}\n" for name, value in settings(sandbox).items()}
     assert sync(padded).records("billing_periods")
@@ -109,7 +127,7 @@ SIGN_IN = {"tenant_id": "t", "client_id": "c", "client_secret": "s"}
             {"enrollment_number": "1", "credential": "client_certificate", "tenant_id": "t", "client_id": "c"},
             "client_certificate_path is not set, which signing in by client_certificate needs",
         ),
-        ({"enrollment_number": "1", "access_token": "a b"}, "access_token holds characters that none has"),
+        ({"enrollment_number": "1", "access_token": "a b"}, "access_token holds characters that no key or token has"),
         ({"enrollment_number": "1", "credential": "magic"}, "'magic' is not one of ['client_secret', 'client_cert"),
         (
             {"enrollment_number": "1", **SIGN_IN, "login_url": "http://login.example"},

@@ -420,7 +420,7 @@ def test_a_period_goes_from_whole_to_cut_and_back_exactly(sandbox: Sandbox, capl
     target.load(sync(whole).messages)
     target.load(sync(cut, target.state).messages)
     before = len(sandbox.bill.usage("202602"))
-    assert f"Period 202602 (1 of 1): read anew, {before:,} rows before" in caplog.text
+    assert f"Period 202602 (1 of 1): read with other settings, {before:,} rows before" in caplog.text
     days = {row["date"] for row in target.live("usage_details", billing_period_id="202602")}
     assert days == {"2026-02-10", "2026-02-11", "2026-02-12"}
     run = sync(cut, target.state)

@@ -205,7 +205,7 @@ class HTTPClient:
         except OSError as error:
             file.close()
             place = f"{gettempdir()} ({error.strerror})"
-            raise AzureError(f"The report cannot be stored in {place}. Set TMPDIR to where there is room.") from None
+            raise AzureError(f"The download cannot be stored in {place}. Set TMPDIR to where there is room.") from None
         return file
 
     def _send(
@@ -228,7 +228,8 @@ class HTTPClient:
 
     def _broken(self, error: requests.RequestException) -> _Retriable:
         """Describe a reset, a time-out or a cut body."""
-        return _Retriable(f"the connection failed ({type(error).__name__}: {self._redact(str(error))})")
+        reason = _innermost(error)
+        return _Retriable(f"the connection failed ({type(reason).__name__}: {self._redact(str(reason))})")
 
     def _decode(self, response: requests.Response, content: bytes) -> Any:
         try:
@@ -275,6 +276,12 @@ class HTTPClient:
 
     def _redact(self, text: str) -> str:
         return without_secrets(text, self.credentials.secrets)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return what the libraries that were asked have wrapped in errors of their own."""
+    inner = error.__cause__ or error.__context__
+    return _innermost(inner) if inner else error
 
 
 def _anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from time import monotonic, sleep
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
-from tap_azure_ea.api.errors import AzureError, DeadLinkError, NoDataError, ReportError
+from tap_azure_ea.api.errors import DeadLinkError, NoDataError, ReportError
 from tap_azure_ea.api.http import Answer, HTTPClient
 from tap_azure_ea.api.retry_after import until_asked_again
 
@@ -60,7 +61,8 @@ def _finished(http: HTTPClient, answer: Answer, logger: logging.Logger) -> Answe
         if monotonic() - started > LONGEST_PREPARATION:
             raise ReportError(f"{title} was not finished after {LONGEST_PREPARATION // 60} minutes. Run again later.")
         seconds = until_asked_again(answer.headers, POLL_INTERVAL)
-        logger.info("Waiting %.0f s for %s", seconds, title)
+        if seconds >= 1:
+            logger.info("Waiting %.0f s for %s", seconds, urlsplit(title).path)
         sleep(seconds)
         answer = http.get(location, base=answer.url)
     return answer
@@ -71,7 +73,7 @@ def _status(answer: Answer) -> str:
     if answer.status == HTTPStatus.ACCEPTED:
         return "running"
     if not isinstance(answer.body, dict):
-        raise AzureError(f"{answer.url} answered JSON that is not the state of a report: {answer.body!s:.300}")
+        raise ReportError(f"{answer.url} answered JSON that is not the state of a report: {answer.body!s:.300}")
     return str(answer.body.get("status") or "").lower()
 
 
