@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gc
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ import msgspec
 from benchmarks import rows
 from tap_azure_ea.api.csv_rows import Table, csv_tables
 from tap_azure_ea.datasets.ea_reporting.usage_details import UsageDetails
-from tap_azure_ea.records import RecordReader, Records
+from tap_azure_ea.records import RecordReader, Records, collect_rarely
 
 ROWS = 100_000
 TRIES = 5
@@ -62,7 +61,7 @@ def best(step: Callable[[], object]) -> float:
 
 def measure() -> dict[str, float]:
     """Return the microseconds a row of each step and all before it."""
-    gc.set_threshold(50_000, 20, 100)
+    collect_rarely()
     with TemporaryDirectory() as folder:
         report = Path(folder) / "report.csv"
         rows.write(ROWS, "http://127.0.0.1", Path(folder) / "pages.json", report)

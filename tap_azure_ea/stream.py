@@ -18,7 +18,7 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib import StateMessage
 
-from tap_azure_ea.api.errors import ForbiddenError, NoDataError, PartError
+from tap_azure_ea.api.errors import ForbiddenError, NoDataError, NotReadyError, PartError
 from tap_azure_ea.batch import BatchFiles, MisfitError
 from tap_azure_ea.charge_ids import CHARGE_ID
 from tap_azure_ea.fields import Field, json_schema
@@ -47,7 +47,8 @@ class SnapshotStream(Stream, Generic[API]):
     """A dataset that is read in parts, each of them an exactly replaced set of rows.
 
     ``needs_one_of`` are settings without which there is nothing to ask for; ``failures`` says why some could not be
-    read, and what, while the rest was, and ``refusals`` holds the errors themselves. ``amounts`` are the columns whose
+    read, and what, while the rest was, and ``refusals`` holds the errors themselves; ``unready`` says what Azure was
+    still preparing. ``amounts`` are the columns whose
     sums the bookmarks keep, the first of them the one that the log of refreshes shows; ``divided_by`` names columns
     whose values are summed apart. ``changing`` are columns that say nothing of what a charge is for. ``refreshed`` is
     told of each reading of a billing period. A dataset is ``incremental`` if the next run needs its bookmarks, and
@@ -80,6 +81,7 @@ class SnapshotStream(Stream, Generic[API]):
         self.progress = Progress(self.name, self.logger)
         self.failures: dict[str, list[str]] = {}
         self.refusals: list[Exception] = []
+        self.unready: list[NotReadyError] = []
         self._unvouched: list[Callable[[], None]] = []
         self._sampled = 0
 
@@ -163,19 +165,23 @@ class SnapshotStream(Stream, Generic[API]):
         progress = self.progress.part(part.title, snapshot, quiet=part.settled)
         reading = Reading(self, part, progress, one_by_one=self.sampling)
         refresh = Refresh(snapshot, reading.totals)
+        complete = False
         try:
             pages = reading.pages(snapshot.etag)
             if pages is None:
                 progress.unchanged()
                 return
             yield from snapshot.replace(pages, reading.read, reading.reader.blank())
+            complete = True
             progress.read(refresh.reason, reading.reader)
             self._unvouched += [*self._refreshed(part, refresh, reading), snapshot.vouch, part.finish, publish]
         except NoDataError as error:
             progress.no_data(error)
             self._unvouched.append(part.leave)
+            if isinstance(error, NotReadyError):
+                self.unready.append(error)
         finally:
-            self.flush()
+            self._end_part(complete=complete)
         self.vouch_by()
 
     def vouch_by(self, *steps: Callable[[], None]) -> None:
@@ -279,6 +285,10 @@ class SnapshotStream(Stream, Generic[API]):
         """Write out what the writer has gathered."""
         if isinstance(self._tap.message_writer, BufferedWriter):
             self._tap.message_writer.flush()
+
+    def _end_part(self, *, complete: bool) -> None:
+        if isinstance(self._tap.message_writer, BufferedWriter):
+            self._tap.message_writer.end_part(self.name, complete=complete)
 
     def _vouch(self) -> None:
         """Let the bookmarks of what was written last say so, and say it at once."""

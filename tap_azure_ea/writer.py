@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter, SingerMessageType
@@ -17,7 +18,14 @@ GATHERED_BYTES = 1 << 20
 
 
 class ReaderGoneError(Exception):
-    """Nobody reads the output any more."""
+    """The output cannot be written any more."""
+
+
+def end_without_output() -> NoReturn:
+    """End with an error, without another try to write what Python still holds for the output."""
+    if sys.stdout:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)
 
 
 class _RecordLine(msgspec.Struct, tag_field="type", tag="RECORD"):
@@ -59,8 +67,14 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
         if len(self._lines) >= GATHERED_BYTES:
             self.flush()
 
+    def end_part(self, stream: str, *, complete: bool) -> None:  # noqa: ARG002 - for writers that hold parts back
+        """Be told that a part of a stream will get no more records, and whether it got them all."""
+        self.flush()
+
     def flush(self) -> None:
         """Write what was gathered."""
+        if not sys.stdout:
+            raise ReaderGoneError("There is no standard output to write to")
         self._writing = True
         try:
             # Unbuffered output (PYTHONUNBUFFERED) may take a part only.
@@ -70,6 +84,8 @@ class BufferedWriter(GenericSingerWriter[bytes, Message]):
             sys.stdout.buffer.flush()
         except BrokenPipeError:
             raise ReaderGoneError("The reader of the output went away before it was all written") from None
+        except OSError as error:
+            raise ReaderGoneError(f"The output cannot be written: {error.strerror}") from None
         finally:
             self._writing = False
         if self._postponed:

@@ -28,9 +28,8 @@ from tap_azure_ea.airbyte.spec import flat, specification
 from tap_azure_ea.airbyte.state import stream_states
 from tap_azure_ea.airbyte.writer import AirbyteWriter
 from tap_azure_ea.datasets.ea_reporting.billing_periods import BillingPeriods
-from tap_azure_ea.sandbox import Fault, Sandbox
+from tap_azure_ea.sandbox import Fault, Sandbox, resource_usage
 from tap_azure_ea.settings import CONFIG_JSONSCHEMA
-from tap_azure_ea.stream import SnapshotStream
 from tap_azure_ea.tap import TapAzureEA
 from tests import airbyte
 from tests.conftest import Message, Record, billing_settings, decode, settings, sync, timeless
@@ -213,11 +212,9 @@ def test_a_filled_in_form_is_the_taps_own_settings(form: dict[str, Any], expecte
         ({"enrollment_number": None}, "enrollment_number is not set"),
         ({"restate_periods": "two"}, "'two' is not of type 'integer'"),
         ({"start_date": "soon"}, "start_date is 'soon', which is not a day"),
-        ({"strat_date": "2026-01-01"}, "there is no setting strat_date: the settings are enrollment_number, api_key"),
-        ({"tenant_id": "t"}, "there is no setting tenant_id"),
         ({"sign_in": "secret"}, "sign_in needs credential, which is one of none, client_secret"),
         ({"sign_in": {"credential": "client_secret"}}, "tenant_id is not set, which signing in by client_secret needs"),
-        ({"sign_in": {"credential": "azure_cli", "client_id": "c"}}, "no setting client_id of sign_in by azure_cli"),
+        ({"restate_periods": 0}, "0 is less than the minimum of 1"),
     ],
 )
 def test_wrong_settings_are_told_as_such(connection: Connection, change: dict[str, Any], words: str) -> None:
@@ -226,10 +223,22 @@ def test_wrong_settings_are_told_as_such(connection: Connection, change: dict[st
 
 
 def test_wrong_settings_fail_a_check_and_say_what_is_wrong(connection: Connection) -> None:
-    checked = connection.run("check", config={**connection.config, "strat_date": "2026-01-01"})
+    checked = connection.run("check", config={**connection.config, "start_date": "soon", "sign_in": "secret"})
     (status,) = checked.of("CONNECTION_STATUS")
     assert (checked.code, status["status"]) == (0, "FAILED")
-    assert "there is no setting strat_date: the settings are enrollment_number, api_key" in status["message"]
+    assert "sign_in needs credential" in status["message"]
+
+
+def test_a_setting_that_another_version_may_have_had_is_ignored_and_told(connection: Connection) -> None:
+    sign_in = {"credential": "azure_cli", "client_id": "c"}
+    checked = connection.run("check", config={**connection.config, "strat_date": "2026-01-01", "restate_periods": None})
+    assert checked.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
+    warned = [log["message"] for log in checked.of("LOG") if log["level"] == "WARN"]
+    assert warned == ["There is no setting strat_date: it is ignored"]
+    assert flat({**connection.config, "tenant_id": "t", "sign_in": sign_in}) == {
+        **connection.config,
+        "credential": "azure_cli",
+    }
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"api_key": "sandbox-api-key", "sandbox": "yes"}'])
@@ -327,14 +336,60 @@ def test_records_are_those_of_the_singer_door_with_every_digit(first_run: FirstR
     assert str(sum(costs(said.records("usage_details")))) == str(sum(billed(sandbox)))
 
 
-def test_each_stream_is_started_running_and_complete_and_its_states_count_its_records(connection: Connection) -> None:
-    said = connection.read(EVERYTHING)
+@pytest.mark.parametrize("more", [(), AUDIT], ids=["datasets", "with the log"])
+@pytest.mark.parametrize("mode", ["incremental", "full_refresh"])
+def test_each_stream_is_started_running_and_complete_and_its_states_count_its_records(
+    connection: Connection, mode: str, more: tuple[str, ...]
+) -> None:
+    modes = {**dict.fromkeys(DATASETS, mode), **dict.fromkeys(more, "incremental")}
+    said = connection.read(modes)
     counted = Counter[str]()
     for state in said.of("STATE"):
         counted[state["stream"]["stream_descriptor"]["name"]] += state["sourceStats"]["recordCount"]
-    for stream in DATASETS:
+    for stream in modes:
         assert said.statuses(stream) == ["STARTED", "RUNNING", "COMPLETE"]
-        assert counted[stream] == len(said.records(stream))
+        assert counted[stream] == len(said.records(stream)) > 0
+    assert_nothing_follows_an_end(said)
+
+
+def assert_nothing_follows_an_end(said: Said) -> None:
+    ended = set[str]()
+    for message in said.messages:
+        if message["type"] == "RECORD":
+            assert message["record"]["stream"] not in ended
+        elif message["type"] == "TRACE" and message["trace"]["type"] == "STREAM_STATUS":
+            status = message["trace"]["stream_status"]
+            if status["status"] in {"COMPLETE", "INCOMPLETE"}:
+                assert status["stream_descriptor"]["name"] not in ended
+                ended.add(status["stream_descriptor"]["name"])
+
+
+@pytest.mark.parametrize("mode", ["incremental", "full_refresh"])
+def test_a_stream_that_breaks_off_is_never_complete_though_the_log_began_in_its_middle(
+    connection: Connection, sandbox: Sandbox, mode: str
+) -> None:
+    sandbox.faults.append(Fault("202602/balancesummary", status=429, headers={"Retry-After": "9999"}))
+    said = connection.read({"balance_summary": mode, "period_refreshes": "incremental"})
+    assert (said.code, said.error["failure_type"]) == (1, "transient_error")
+    assert said.statuses("balance_summary") == ["STARTED", "RUNNING", "INCOMPLETE"]
+    assert len(said.records("balance_summary")) == len(said.records("period_refreshes")) == 1
+
+
+def test_no_state_vouches_for_a_period_whose_refresh_is_not_vouched_for(connection: Connection) -> None:
+    said = connection.read({**EVERYTHING, "period_refreshes": "incremental"})
+    logged, vouched = set[tuple[str, str]](), set[tuple[str, str]]()
+    for message in said.messages:
+        match message:
+            case {"type": "RECORD", "record": {"stream": "period_refreshes", "data": data}}:
+                logged.add((data["dataset"], data["billing_period_id"]))
+            case {"type": "STATE", "state": {"stream": {"stream_descriptor": {"name": "period_refreshes"}}}}:
+                vouched |= logged
+            case {"type": "STATE", "state": {"stream": {"stream_descriptor": {"name": name}, "stream_state": state}}}:
+                parts = state["bookmark"].get("partitions", ())
+                told = {(name, part["context"]["billing_period_id"]) for part in parts if "refresh" in part}
+                assert told <= vouched
+    assert vouched == logged
+    assert len(logged) == len(said.records("period_refreshes")) > 0
 
 
 def test_the_log_and_the_reconciliation_are_read_as_any_stream_and_the_log_ends_with_the_run(
@@ -416,6 +471,55 @@ def test_a_full_refresh_that_becomes_incremental_begins_with_everything(
     assert costs(connection.read({"usage_details": "incremental"}, states).records("usage_details")) == billed(sandbox)
 
 
+@pytest.mark.parametrize("place", ["202602/usagedetails.*skiptoken", "202602/usagedetails"])
+def test_a_period_that_was_not_read_to_its_end_is_left_out_of_a_full_refresh(
+    connection: Connection, sandbox: Sandbox, place: str
+) -> None:
+    sandbox.faults.append(Fault(place, status=410))
+    said = connection.read({"usage_details": "full_refresh", "period_refreshes": "incremental"})
+    others = {*sandbox.bill.periods} - {"202602"}
+    assert said.code == 1
+    assert said.statuses("usage_details") == ["STARTED", "RUNNING", "INCOMPLETE"]
+    assert {row["billing_period_id"] for row in said.records("usage_details")} == others
+    assert {record["billing_period_id"] for record in said.records("period_refreshes")} == others
+    assert said.records("period_refreshes")
+
+
+def test_days_that_azure_is_still_preparing_make_a_full_refresh_incomplete_and_are_left_out(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource_usage, "PAGE_SIZE", 2)
+    subscription_ids = sandbox.subscription_ids[:1]
+    connection = azure_resource_manager(sandbox, tmp_path, subscription_ids=subscription_ids, end_date="2026-03-04")
+    whole = connection.read({"resource_usage": "full_refresh"})
+    assert (whole.code, whole.statuses("resource_usage")[-1]) == (0, "COMPLETE")
+    second_page = "reportedStartTime=2026-03-02.*continuationToken"
+    unready = Fault(second_page, status=202, times=4, headers={"Retry-After": "0"})
+    for mode, code in (("full_refresh", 1), ("incremental", 0)):
+        sandbox.faults.append(unready)
+        said = connection.read({"resource_usage": mode})
+        assert (said.code, said.statuses("resource_usage")[-1]) == (code, "INCOMPLETE" if code else "COMPLETE")
+        if code:
+            assert said.error["failure_type"] == "transient_error"
+            assert "is still processing" in said.error["message"]
+            own = [row for row in whole.records("resource_usage") if row["reported_date"] != "2026-03-02"]
+            assert uncounted(said.records("resource_usage")) == uncounted(own)
+
+
+def uncounted(records: list[Record]) -> list[Record]:
+    return [{name: value for name, value in record.items() if name != CURSOR} for record in records]
+
+
+def test_rows_that_are_all_outside_the_days_asked_for_are_none(connection: Connection, sandbox: Sandbox) -> None:
+    connection.config["start_date"] = "2026-03-05"
+    sandbox.faults.append(Fault("usagedetails", body='{"data": [{"date": "2026-03-01", "cost": 1}]}'))
+    for mode in ("full_refresh", "incremental"):
+        said = connection.read({"usage_details": mode})
+        assert (said.code, said.records("usage_details")) == (0, [])
+        assert said.statuses("usage_details") == ["STARTED", "COMPLETE"]
+        sandbox.faults.append(Fault("usagedetails", body='{"data": [{"date": "2026-03-01", "cost": 1}]}'))
+
+
 def test_a_month_restated_between_its_pages_is_emitted_once_in_a_full_refresh(
     connection: Connection, sandbox: Sandbox
 ) -> None:
@@ -456,27 +560,51 @@ def _chosen(stream: Any, mode: str = "incremental") -> Message:
 @pytest.mark.parametrize(
     ("catalog", "words"),
     [
-        (_chosen({"name": "usage"}), "there is no stream usage with these settings"),
-        (_chosen({"name": "invoices"}), "there is no stream invoices with these settings"),
-        (
-            _chosen({"name": "usage_details", "json_schema": {"properties": {"cost": {}, "price": {}}}}),
-            "stream usage_details has no field price",
-        ),
         (_chosen({"name": "usage_details"}, "INVALID"), "there is no sync mode INVALID"),
         ({"streams": ["usage_details"]}, "the configured catalog is not one of Airbyte's"),
+        (
+            {"streams": [{"stream": {"name": "usage_details", "json_schema": 1}, "sync_mode": "incremental"}]},
+            "is not one",
+        ),
         ([], "the configured catalog is not one of Airbyte's"),
     ],
 )
-def test_a_catalog_that_names_what_is_not_there_is_told_as_such(catalog: Any, words: str) -> None:
-    tap = TapAzureEA(config={"enrollment_number": "1", "api_key": "k"})
+def test_a_catalog_that_is_none_is_told_as_such(catalog: Any, words: str) -> None:
     with pytest.raises(ConfigValidationError, match=words):
-        configured_streams(catalog, [stream for stream in tap.streams.values() if isinstance(stream, SnapshotStream)])
+        configured_streams(catalog)
 
 
-def test_a_catalog_that_names_an_unknown_stream_is_a_config_error(connection: Connection) -> None:
-    said = connection.run("read", config=connection.config, catalog=_chosen({"name": "usage"}))
+@pytest.mark.parametrize(
+    ("stream", "mode", "words"),
+    [
+        ("usage", "incremental", "there is no stream usage with these settings: the streams are balance_summary"),
+        ("invoices", "full_refresh", "there is no stream invoices with these settings"),
+        ("period_refreshes", "full_refresh", "stream period_refreshes is a log of what each run reads, so it is"),
+    ],
+)
+def test_a_stream_that_cannot_be_read_is_incomplete_and_a_config_error_and_the_rest_is_read(
+    connection: Connection, stream: str, mode: str, words: str
+) -> None:
+    catalog = connection.catalog({"balance_summary": "incremental"})
+    catalog["streams"] += _chosen({"name": stream}, mode)["streams"]
+    said = connection.run("read", config=connection.config, catalog=catalog)
     assert (said.code, said.error["failure_type"]) == (1, "config_error")
-    assert said.of("RECORD") == []
+    assert words in said.error["message"]
+    assert said.statuses(stream) == ["INCOMPLETE"]
+    assert said.statuses("balance_summary") == ["STARTED", "RUNNING", "COMPLETE"]
+    assert len(said.records("balance_summary")) == 3
+
+
+def test_a_field_that_is_not_there_is_told_and_the_others_are_read(connection: Connection) -> None:
+    schema: Message = {"properties": {"total_usage": {}, "price": {}}}
+    catalog = _chosen({"name": "balance_summary", "json_schema": schema})
+    said = connection.run("read", config=connection.config, catalog=catalog)
+    assert said.code == 0
+    assert "Stream balance_summary has no field price: refresh the source schema" in [
+        log["message"] for log in said.of("LOG") if log["level"] == "WARN"
+    ]
+    assert {name for record in said.records("balance_summary") for name in record} >= {"total_usage"}
+    assert len(said.records("balance_summary")) == 3
 
 
 def _state(value: Any) -> list[Message]:
@@ -489,6 +617,8 @@ def _state(value: Any) -> list[Message]:
         (_state({"version": 2, "cursor": 1, "bookmark": {}}), "was written by another version of this source"),
         (_state({"partitions": []}), "was written by another version of this source"),
         (_state(17), "was written by another version of this source"),
+        (_state({"version": 1, "cursor": 1, "bookmark": {"partitions": [1]}}), "is damaged"),
+        (_state({"version": 1, "cursor": 1, "bookmark": {"partitions": [{"row_count": "x"}]}}), "is damaged"),
         ([{"type": "LEGACY", "data": {"balance_summary": {}}}], "of the form LEGACY, which this source never wrote"),
         ({"bookmarks": {"balance_summary": {}}}, "of the form LEGACY, which this source never wrote"),
         ([{"type": "GLOBAL", "global": {"stream_states": []}}], "of the form GLOBAL, which this source never wrote"),
@@ -546,12 +676,10 @@ def test_what_a_person_must_mend_is_told_from_what_time_mends(
 
 
 def test_a_stream_that_is_refused_in_part_is_incomplete_and_the_rest_is_read(sandbox: Sandbox, tmp_path: Path) -> None:
-    config = billing_settings(sandbox, start_date="2026-03-01")
-    config["sign_in"] = {"credential": "access_token", "access_token": config.pop("access_token")}
     refused, served = sandbox.subscription_ids[:2]
     sandbox.forbidden.add(refused)
     modes = {"rate_card_meters": "incremental", "resource_usage": "incremental"}
-    said = Connection(tmp_path, config).read(modes)
+    said = azure_resource_manager(sandbox, tmp_path).read(modes)
     assert said.code == 1
     assert said.error["failure_type"] == "config_error"
     assert said.statuses("resource_usage")[-1] == "INCOMPLETE"
@@ -603,6 +731,42 @@ def test_a_reader_that_goes_away_ends_the_run_non_zero_and_quietly(connection: C
         errors = process.stderr.read()
     assert process.returncode == 1
     assert b"Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("redirection", "words"),
+    [(">&-", b"There is no standard output to write to"), (">/dev/full", b"The output cannot be written: No space")],
+)
+def test_an_output_that_cannot_be_written_is_told_in_a_line(
+    connection: Connection, redirection: str, words: bytes
+) -> None:
+    read_all = connection.command("read", config=connection.config, catalog=connection.catalog(EVERYTHING))
+    for command in ([SOURCE, "spec"], read_all):
+        shell = ["/bin/sh", "-c", f'"$0" "$@" {redirection}', *command]
+        ended = subprocess.run(shell, capture_output=True, check=False)
+        assert ended.returncode == 1
+        assert words in ended.stderr
+        assert b"Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("level", ["", "bogus"])
+def test_a_level_of_logging_that_there_is_none_of_is_the_usual_one(connection: Connection, level: str) -> None:
+    ended = subprocess.run(
+        connection.command("check", config=connection.config),
+        capture_output=True, check=True, env={**os.environ, "LOGLEVEL": level},
+    )  # fmt: skip
+    assert {log["level"] for log in Said(0, ended.stdout, b"").of("LOG")} == {"INFO"}
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "600"}])
+def test_a_check_gives_up_soon_for_somebody_waits(
+    connection: Connection, sandbox: Sandbox, headers: dict[str, str]
+) -> None:
+    sandbox.faults.append(Fault("billingperiods", status=503, headers=headers, times=9))
+    (status,) = connection.run("check", config=connection.config).of("CONNECTION_STATUS")
+    assert status["status"] == "FAILED"
+    assert "answered 503" in status["message"]
+    assert len(sandbox.requests) == (1 if headers else 2)
 
 
 def test_what_is_logged_by_any_thread_is_a_whole_message_and_holds_no_secret(
@@ -664,6 +828,12 @@ def test_the_log_is_as_loud_as_the_singer_doors(connection: Connection) -> None:
     assert [message["type"] for message in Said(0, ended.stdout, b"").messages] == ["CONNECTION_STATUS"]
 
 
+def azure_resource_manager(sandbox: Sandbox, folder: Path, **more: Any) -> Connection:
+    config = billing_settings(sandbox, start_date="2026-03-01", **more)
+    config["sign_in"] = {"credential": "access_token", "access_token": config.pop("access_token")}
+    return Connection(folder, config)
+
+
 def test_every_message_is_one_of_airbytes_protocol(connection: Connection, sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.faults.append(Fault("202601/pricesheet", status=403))
     said = [
@@ -673,6 +843,9 @@ def test_every_message_is_one_of_airbytes_protocol(connection: Connection, sandb
         connection.run("discover", config=connection.config),
         connection.read(EVERYTHING),
         connection.read({"usage_details": "full_refresh"}),
+        azure_resource_manager(sandbox, tmp_path).read(
+            dict.fromkeys([*RESOURCE_MANAGER, "period_refreshes", "period_reconciliation"], "incremental")
+        ),
     ]
     kinds = {message["type"] for one in said for message in one.messages}
     assert kinds == {"SPEC", "CONNECTION_STATUS", "CATALOG", "RECORD", "STATE", "TRACE", "LOG"}

@@ -60,7 +60,7 @@ ALLOWED = {
         "totals",
     },
     "sandbox": {"sandbox"},
-    "tap": {"api", "datasets", "sandbox", "settings", "stream", "writer"},
+    "tap": {"api", "datasets", "records", "sandbox", "settings", "stream", "writer"},
     "airbyte": {"airbyte", "api", "records", "settings", "snapshot", "stream", "tap", "writer"},
 }
 HTTP_LIBRARIES = {"azure", "http", "requests", "urllib3"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -55,24 +55,35 @@ def _typed(column: Mapping[str, Any]) -> dict[str, Any]:
     return {**column, "airbyte_type": "timestamp_with_timezone"} if moment else {**column}
 
 
-def configured_streams(catalog: object, known: Iterable[SnapshotStream[Any]]) -> dict[str, dict[str, Any]]:
-    """Return the streams that Airbyte chose, by name; raise ``ConfigValidationError`` if they are not all known."""
+def configured_streams(catalog: object) -> dict[str, dict[str, Any]]:
+    """Return the streams that Airbyte chose, by name; raise ``ConfigValidationError`` for what is no such catalog."""
     try:
         configured = {chosen["stream"]["name"]: chosen for chosen in catalog["streams"]}  # type: ignore[index]
-        columns = {name: set(_chosen_columns(chosen)) for name, chosen in configured.items()}
         modes = {chosen["sync_mode"] for chosen in configured.values()}
+        for chosen in configured.values():
+            _chosen_columns(chosen)
     except (KeyError, TypeError, AttributeError):
         raise ConfigValidationError("the configured catalog is not one of Airbyte's") from None
-    streams = {stream.name: stream for stream in known}
-    problems = [f"there is no sync mode {mode}" for mode in sorted(modes - {FULL_REFRESH, INCREMENTAL}, key=str)]
-    for name in configured:
-        if name not in streams:
-            problems.append(f"there is no stream {name} with these settings: the streams are {', '.join(streams)}")
-        elif strangers := columns[name] - _json_schema(streams[name].schema)["properties"].keys():
-            problems.append(f"stream {name} has no field {', '.join(sorted(strangers))}: refresh the source schema")
-    if problems:
-        raise ConfigValidationError("; ".join(problems))
+    if unknown := modes - {FULL_REFRESH, INCREMENTAL}:
+        raise ConfigValidationError(f"there is no sync mode {', '.join(sorted(map(str, unknown)))}")
     return configured
+
+
+def problems(
+    configured: Mapping[str, Mapping[str, Any]], known: Mapping[str, SnapshotStream[Any]]
+) -> Iterator[tuple[str, str]]:
+    """Yield the name of each stream that was chosen and cannot be read, and why not."""
+    for name, chosen in configured.items():
+        if name not in known:
+            yield name, f"there is no stream {name} with these settings: the streams are {', '.join(known)}"
+        elif known[name].written_by_others and chosen["sync_mode"] == FULL_REFRESH:
+            yield name, f"stream {name} is a log of what each run reads, so it is incremental only"
+
+
+def unknown_fields(chosen: Mapping[str, Any], stream: SnapshotStream[Any]) -> set[str]:
+    """Return the fields that were chosen of a stream and that it does not have."""
+    known: dict[str, Any] = _json_schema(stream.schema)["properties"]
+    return set(_chosen_columns(chosen)) - known.keys()
 
 
 def singer_catalog(catalog: Mapping[str, Any], configured: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import json
 import logging
 import os
@@ -16,15 +15,23 @@ from typing import Any
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.metrics import METRICS_LOGGER_NAME
 
-from tap_azure_ea.airbyte.catalog import FULL_REFRESH, airbyte_stream, configured_streams, singer_catalog
+from tap_azure_ea.airbyte.catalog import (
+    FULL_REFRESH,
+    airbyte_stream,
+    configured_streams,
+    problems,
+    singer_catalog,
+    unknown_fields,
+)
 from tap_azure_ea.airbyte.output import LogHandler
 from tap_azure_ea.airbyte.spec import flat, secrets, specification
 from tap_azure_ea.airbyte.state import stream_states
 from tap_azure_ea.airbyte.writer import AirbyteWriter
 from tap_azure_ea.api.errors import AzureError, UnfinishedError
+from tap_azure_ea.records import collect_rarely
 from tap_azure_ea.stream import SnapshotStream
 from tap_azure_ea.tap import SIGNALLED, TapAzureEA
-from tap_azure_ea.writer import ReaderGoneError
+from tap_azure_ea.writer import ReaderGoneError, end_without_output
 
 # One question each, which only who is let in gets answered.
 CHECKED = ("billing_periods", "billing_accounts")
@@ -32,20 +39,18 @@ CHECKED = ("billing_periods", "billing_accounts")
 
 def main() -> None:
     """Run the command line; whatever goes wrong is told as a TRACE message, and ends with another code than 0."""
-    # As in the Singer door: rows are plain values that refer to nothing.
-    gc.set_threshold(50_000, 20, 100)
+    collect_rarely()
     arguments = _parser().parse_args()
     output = AirbyteWriter()
-    _log_to(output, logging.DEBUG if arguments.debug else os.environ.get("LOGLEVEL", "INFO").upper())
+    _log_to(output, logging.DEBUG if arguments.debug else _log_level())
     signals: list[int] = []
     # The first that is registered is the last that runs.
     atexit.register(_end_by, signals)
     try:
         _run(output, arguments, signals)
-    except ReaderGoneError:
-        # What Python still holds for the closed pipe would raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except ReaderGoneError as error:
+        sys.stderr.write(f"{error}\n")
+        end_without_output()
 
 
 def spec(output: AirbyteWriter, _arguments: Namespace) -> None:
@@ -57,7 +62,10 @@ def check(output: AirbyteWriter, arguments: Namespace) -> None:
     """Say whether the settings are right, and whether they let in."""
     try:
         tap = TapAzureEA(config=_settings(output, arguments), message_writer=output)
-        tap.run_sync_dry_run(streams=[tap.streams[name] for name in CHECKED if name in tap.streams])
+        asked = [stream for stream in _streams(tap) if stream.name in CHECKED]
+        for stream in asked:
+            stream.api.hurry()
+        tap.run_sync_dry_run(streams=asked)
         status = {"status": "SUCCEEDED"}
     except (AzureError, ConfigValidationError) as error:
         status = {"status": "FAILED", "message": output.redacted(str(error))}
@@ -74,7 +82,7 @@ def read(output: AirbyteWriter, arguments: Namespace) -> None:
     """Read what was chosen: of an incremental stream what has changed, of a full refresh everything."""
     config = _settings(output, arguments)
     known = TapAzureEA(config=config, message_writer=output)
-    configured = configured_streams(_file(arguments.catalog), _streams(known))
+    configured, unread = _chosen(output, arguments, known)
     anew = {name for name, chosen in configured.items() if chosen["sync_mode"] == FULL_REFRESH}
     states = stream_states(_file(arguments.state) if arguments.state else [], configured.keys() - anew)
     tap = TapAzureEA(
@@ -86,13 +94,30 @@ def read(output: AirbyteWriter, arguments: Namespace) -> None:
     output.expect([stream for stream in _streams(tap) if stream.name in configured], anew, states)
     try:
         tap.sync_all()
-        output.finish()
-    except UnfinishedError:
-        output.finish()
-        raise
+    except UnfinishedError as error:
+        unread.append(error)
     except BaseException:
         output.abandon()
         raise
+    unread += output.finish()
+    if unread:
+        raise UnfinishedError(" ".join(map(str, unread)), unread)
+
+
+def _chosen(
+    output: AirbyteWriter, arguments: Namespace, known: TapAzureEA
+) -> tuple[dict[str, dict[str, Any]], list[Exception]]:
+    """Return the streams that were chosen and can be read, and why others cannot."""
+    streams = {stream.name: stream for stream in _streams(known)}
+    configured, unread = configured_streams(_file(arguments.catalog)), list[Exception]()
+    for name, problem in list(problems(configured, streams)):
+        del configured[name]
+        output.leave_out(name)
+        unread.append(ConfigValidationError(f"{problem}: refresh the source schema."))
+    for name, chosen in configured.items():
+        if strangers := unknown_fields(chosen, streams[name]):
+            known.logger.warning("Stream %s has no field %s: refresh the source schema", name, ", ".join(strangers))
+    return configured, unread
 
 
 COMMANDS = {"spec": spec, "check": check, "discover": discover, "read": read}
@@ -133,7 +158,16 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def _log_to(output: AirbyteWriter, level: int | str) -> None:
+def _log_level() -> int:
+    """Return the level that the environment asks for; where that is none, the SDK is not to stumble over it."""
+    level = logging.getLevelName(os.environ.get("LOGLEVEL", "").upper())
+    if isinstance(level, int):
+        return level
+    os.environ.pop("LOGLEVEL", None)
+    return logging.INFO
+
+
+def _log_to(output: AirbyteWriter, level: int) -> None:
     """Send the log the way of all messages, but what the SDK measures for Singer's runners."""
     handler = LogHandler(output)
     handler.addFilter(lambda record: record.name != METRICS_LOGGER_NAME)

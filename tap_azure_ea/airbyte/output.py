@@ -14,6 +14,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from tap_azure_ea.api.errors import (
     DeadLinkError,
     DifferenceError,
+    NotReadyError,
     RefusedError,
     ReportError,
     SignInError,
@@ -101,7 +102,7 @@ def failure_type(error: BaseException) -> str:
     match error:
         case UnfinishedError():
             return min(map(failure_type, error.reasons), key=FAILURES.index)
-        case UnavailableError() | DeadLinkError() | ReportError() | SystemExit():
+        case UnavailableError() | NotReadyError() | DeadLinkError() | ReportError() | SystemExit():
             return "transient_error"
         case ConfigValidationError() | SignInError() | RefusedError() | DifferenceError():
             return "config_error"
@@ -119,5 +120,5 @@ def _write(line: bytes) -> None:
         while line:
             line = line[sys.stdout.buffer.write(line) :]
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
+    except OSError:
         pass

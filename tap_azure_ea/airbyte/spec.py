@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from singer_sdk.exceptions import ConfigValidationError
@@ -12,6 +13,8 @@ from tap_azure_ea.settings import CONFIG_JSONSCHEMA
 SIGN_IN = "sign_in"
 METHOD = "credential"
 NOT_AT_ALL, READY_TOKEN = "none", "access_token"
+# They are told by the form alone: the tap sees whether there is a token.
+NO_METHODS = ((METHOD, NOT_AT_ALL), (METHOD, READY_TOKEN))
 
 GROUPS = {
     "enrollment": ("Enrollment", ("enrollment_number", "api_key", SIGN_IN)),
@@ -53,7 +56,10 @@ METHODS = {
     "default": ("Whatever is there", (), ("tenant_id", "client_id")),
     READY_TOKEN: ("Ready access token", (READY_TOKEN,), ()),
 }
-KEPT = ("title", "description", "default", "enum", "examples", "items")
+KEPT = ("title", "description", "default", "enum", "examples", "items", "minimum")
+DAY = {"format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "examples": ["2026-01-31"]}
+
+_logger = logging.getLogger("tap-azure-ea")
 
 
 def specification() -> dict[str, Any]:
@@ -79,12 +85,13 @@ def flat(config: object) -> dict[str, Any]:
     if not isinstance(config, Mapping):
         raise ConfigValidationError("the settings are not a JSON object")
     sign_in = config.get(SIGN_IN) or {METHOD: NOT_AT_ALL}
-    if problems := [*_strangers(config, [name for _, names in GROUPS.values() for name in names]), *_of(sign_in)]:
+    if problems := list(_of(sign_in)):
         raise ConfigValidationError("; ".join(problems))
-    given = {name: value for name, value in {**config, **sign_in}.items() if name != SIGN_IN and not _internal(name)}
-    if given[METHOD] in {NOT_AT_ALL, READY_TOKEN}:
-        del given[METHOD]
-    return given
+    method = sign_in[METHOD]
+    _, needed, more = METHODS[method]
+    given = {**_known(config, [name for _, names in GROUPS.values() for name in names])}
+    given |= _known(sign_in, [METHOD, *needed, *more], f" of {SIGN_IN} by {method}")
+    return {name: value for name, value in given.items() if (name, value) not in NO_METHODS and name != SIGN_IN}
 
 
 def secrets(config: object) -> tuple[str, ...]:
@@ -108,7 +115,7 @@ def _property(name: str) -> dict[str, Any]:
     (kind,) = {schema["type"]} if isinstance(schema["type"], str) else {*schema["type"]} - {"null"}
     found = {"type": kind, **{key: schema[key] for key in KEPT if key in schema}}
     if name.endswith("_date"):
-        found["format"] = "date"
+        found |= DAY
     return {**found, "airbyte_secret": True} if schema.get("secret") else found
 
 
@@ -126,17 +133,13 @@ def _of(sign_in: object) -> Iterator[str]:
     if not isinstance(sign_in, Mapping) or not isinstance(method, str) or method not in METHODS:
         yield f"{SIGN_IN} needs {METHOD}, which is one of {', '.join(METHODS)}"
         return
-    _, needed, more = METHODS[method]
-    yield from _strangers(sign_in, [METHOD, *needed, *more], f" of {SIGN_IN} by {method}")
+    _, needed, _ = METHODS[method]
     yield from (f"{name} is not set, which signing in by {method} needs" for name in needed if not sign_in.get(name))
 
 
-def _strangers(given: Mapping[str, Any], known: list[str], where: str = "") -> Iterator[str]:
+def _known(given: Mapping[str, Any], known: Collection[str], where: str = "") -> dict[str, Any]:
+    """Return the settings that there are; Airbyte itself adds some whose names begin with underscores."""
     for name in given:
-        if name not in known and not _internal(name):
-            yield f"there is no setting {name}{where}: the settings are {', '.join(known)}"
-
-
-def _internal(name: str) -> bool:
-    """Whether Airbyte itself has put it there."""
-    return name.startswith("__")
+        if name not in known and not name.startswith("__"):
+            _logger.warning("There is no setting %s%s: it is ignored", name, where)
+    return {name: value for name, value in given.items() if name in known}

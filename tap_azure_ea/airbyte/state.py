@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from singer_sdk.exceptions import ConfigValidationError
 
 VERSION = 1
@@ -13,6 +14,20 @@ VERSION = 1
 NO_CURSOR = {"__ab_no_cursor_state_message": True}
 
 _AGAIN = "clear the connection's data, or refresh it, and everything is read again"
+
+
+class _Part(msgspec.Struct):
+    """What must be right in it, or a run would fail in the middle; there is more."""
+
+    context: dict[str, str] = {}
+    etag: str | None = None
+    row_count: int = 0
+    written_up_to: int = 0
+    refresh: dict[str, Any] = {}
+
+
+class _Bookmark(_Part):
+    partitions: list[_Part] = []
 
 
 @dataclass(frozen=True)
@@ -54,5 +69,9 @@ def _entry(message: object) -> dict[str, Any]:
 def _read(name: str, state: object) -> StreamState:
     match state:
         case {"version": version, "cursor": int(cursor), "bookmark": dict(bookmark)} if version == VERSION:
+            try:
+                msgspec.convert(bookmark, _Bookmark)
+            except msgspec.ValidationError as error:
+                raise ConfigValidationError(f"the state of {name} is damaged ({error}): {_AGAIN}") from None
             return StreamState(bookmark, cursor)
     raise ConfigValidationError(f"the state of {name} was written by another version of this source: {_AGAIN}")

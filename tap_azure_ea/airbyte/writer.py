@@ -14,6 +14,7 @@ from tap_azure_ea.airbyte.catalog import CURSOR, DELETED
 from tap_azure_ea.airbyte.held import HeldPart
 from tap_azure_ea.airbyte.output import Output, milliseconds
 from tap_azure_ea.airbyte.state import NO_CURSOR, StreamState
+from tap_azure_ea.api.errors import NotReadyError
 from tap_azure_ea.records import Records
 from tap_azure_ea.snapshot import DELETED_AT, ROW_NUMBER
 from tap_azure_ea.stream import SnapshotStream
@@ -44,8 +45,17 @@ class Reading:
     held: HeldPart | None = field(init=False)
 
     def __post_init__(self) -> None:
-        numbered = ROW_NUMBER.name in self.stream.primary_keys
-        self.held = HeldPart(self.stream.primary_keys) if self.full_refresh and numbered else None
+        self.held = HeldPart() if self.full_refresh and ROW_NUMBER.name in self.stream.primary_keys else None
+
+    @property
+    def is_log(self) -> bool:
+        """Whether its records come while other streams are read."""
+        return self.stream.written_by_others
+
+    @property
+    def unready(self) -> list[NotReadyError]:
+        """Why a full refresh is not full: the next run may have it, but a table that was overwritten lacks it now."""
+        return self.stream.unready if self.full_refresh else []
 
     @property
     def is_open(self) -> bool:
@@ -74,6 +84,10 @@ class AirbyteWriter(Output):
             said = self._encode(states[stream.name].bookmark if stream.name in states else {})
             self._readings[stream.name] = Reading(stream, stream.name in full_refresh, said)
 
+    def leave_out(self, stream: str) -> None:
+        """Say that a stream that was chosen will not be read at all."""
+        self._status(stream, INCOMPLETE)
+
     def write_message(self, message: Message) -> None:
         """Say in Airbyte's words what a message says in Singer's."""
         match message:
@@ -83,14 +97,15 @@ class AirbyteWriter(Output):
                 self._begin(message.stream)
             case StateMessage():
                 self._bookmarks = message.value.get("bookmarks", {})
-                for reading in self._readings.values():
+                # The log first: no other stream's STATE vouches for a period whose refresh is not vouched for.
+                for reading in sorted(self._readings.values(), key=lambda reading: not reading.is_log):
                     if reading.is_open:
-                        self._vouch(reading)
+                        self._vouch(reading, last=reading.is_log)
 
     def write_records(self, stream: str, records: Records) -> None:
         """Gather RECORDs, or hold them until their part is complete."""
         reading = self._readings.get(stream)
-        if reading is None:
+        if reading is None or not records.count:
             return
         if reading.status != RUNNING:
             self._start(reading)
@@ -105,17 +120,24 @@ class AirbyteWriter(Output):
         written = self._encode_lines(lines)
         if reading.held is None:
             self._gather(reading, written, records.count)
-            return
-        first = next(iter(numbered))
-        if reading.held.ends_before(first):
-            self._release(reading)
-        reading.held.take(first, written)
+        else:
+            reading.held.take(next(iter(numbered)), written)
 
-    def finish(self) -> None:
-        """Say how each stream ended, when all was read that could be."""
+    def end_part(self, stream: str, *, complete: bool) -> None:
+        """Write what was held of a part that is complete, and forget what was held of another."""
+        reading = self._readings.get(stream)
+        if reading and reading.held:
+            for line in reading.held.release() if complete else ():
+                self._gather(reading, line, 1)
+            reading.held.forget()
+        super().end_part(stream, complete=complete)
+
+    def finish(self) -> list[Exception]:
+        """Say how each stream ended, when all was read that could be; return why a full refresh is not full."""
         for reading in self._readings.values():
             self._start(reading)
             self._end(reading)
+        return [error for reading in self._readings.values() for error in reading.unready]
 
     def abandon(self) -> None:
         """Say that what is open will not be read to its end."""
@@ -124,12 +146,15 @@ class AirbyteWriter(Output):
                 self._tell(reading, INCOMPLETE)
 
     def _begin(self, stream: str) -> None:
-        """Note whose turn it is: that of the one before is over, unless others write its records."""
-        if self._turn and not self._turn.stream.written_by_others:
-            self._end(self._turn)
-        self._turn = self._readings.get(stream)
+        """Note whose turn it is, and that the one before has had its own; the log comes in between, and has none."""
+        begun = self._readings.get(stream)
+        if begun:
+            self._start(begun)
+        if begun and begun.is_log:
+            return
         if self._turn:
-            self._start(self._turn)
+            self._end(self._turn)
+        self._turn = begun
 
     def _start(self, reading: Reading) -> None:
         if not reading.status:
@@ -138,8 +163,7 @@ class AirbyteWriter(Output):
     def _end(self, reading: Reading) -> None:
         if not reading.is_open:
             return
-        self._release(reading)
-        failed = bool(reading.stream.failures)
+        failed = bool(reading.stream.failures or reading.unready)
         if not (failed and reading.full_refresh):
             self._vouch(reading, last=True)
         self._tell(reading, INCOMPLETE if failed else COMPLETE)
@@ -150,10 +174,6 @@ class AirbyteWriter(Output):
         reading.records += count
         if len(self._lines) >= GATHERED_BYTES:
             self.flush()
-
-    def _release(self, reading: Reading) -> None:
-        for line in reading.held.release() if reading.held else ():
-            self._gather(reading, line, 1)
 
     def _vouch(self, reading: Reading, *, last: bool = False) -> None:
         """Write a stream's STATE if it has changed, or if rows were written that none has counted yet.
@@ -174,5 +194,7 @@ class AirbyteWriter(Output):
 
     def _tell(self, reading: Reading, status: str) -> None:
         reading.status = status
-        descriptor = {"name": reading.stream.name}
-        self.trace("STREAM_STATUS", stream_status={"stream_descriptor": descriptor, "status": status})
+        self._status(reading.stream.name, status)
+
+    def _status(self, stream: str, status: str) -> None:
+        self.trace("STREAM_STATUS", stream_status={"stream_descriptor": {"name": stream}, "status": status})

@@ -64,6 +64,7 @@ class EAReportingAPI:
         self.enrollment_number = enrollment_number
         self._logger = logger
         self._http = HTTPClient(base_url, APIKey(api_key), _remedy, logger)
+        self.hurry = self._http.hurry
 
     def pages(self, path: str, envelope: Envelope, etag: str | None = None) -> Iterator[Page] | None:
         """Return all pages of a listing, or None if it is still the version that the ETag names.

@@ -26,10 +26,11 @@ from tap_azure_ea.api.errors import (
 from tap_azure_ea.api.retry_after import LONGEST_WAIT, retry_after
 from tap_azure_ea.api.urls import origin, without_secrets
 
-MAX_TRIES = 8
+MAX_TRIES, HURRIED_TRIES = 8, 2
 CONNECT_TIMEOUT = 30
 READ_TIMEOUT = 300
 LONGEST_BACKOFF = 60
+HURRIED_WAIT = 30
 ALIVE_INTERVAL = 60
 CHUNK = 1 << 20
 
@@ -84,10 +85,16 @@ class HTTPClient:
     remedy: Remedy
     logger: logging.Logger
     session: requests.Session = field(default_factory=requests.Session)
+    max_tries: int = MAX_TRIES
+    longest_wait: float = LONGEST_WAIT
 
     def __post_init__(self) -> None:
         # At DEBUG it shows every path with its query, and so the signatures of links.
         logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
+
+    def hurry(self) -> None:
+        """Give up soon from now on: somebody waits for the answer."""
+        self.max_tries, self.longest_wait = HURRIED_TRIES, HURRIED_WAIT
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, base: str | None = None) -> Answer:
         """Return the answer to a GET, after as many tries and waits as Azure asks for.
@@ -153,7 +160,7 @@ class HTTPClient:
                 return send(request)
             except _Retriable as reason:
                 failures += 1
-                if failures == MAX_TRIES:
+                if failures == self.max_tries:
                     self._fail(request, f"{reason} ({failures} times)", reason.status)
                 self._wait(request, reason, failures)
 
@@ -262,11 +269,11 @@ class HTTPClient:
         """Wait as long as Azure asks, or else twice as long as the last time, and say why."""
         backoff = min(2.0**failures, LONGEST_BACKOFF) * random.uniform(0.5, 1)  # noqa: S311 - no secret depends on it
         seconds = backoff if reason.wait is None else reason.wait
-        if seconds > LONGEST_WAIT:
+        if seconds > self.longest_wait:
             self._fail(request, f"{reason}, and asks to wait {seconds:.0f} seconds", reason.status)
         path = self._redact(request.path_url)
         self.logger.warning(
-            "Waiting %.1f s before try %d of %d of %s: %s", seconds, failures + 1, MAX_TRIES, path, reason
+            "Waiting %.1f s before try %d of %d of %s: %s", seconds, failures + 1, self.max_tries, path, reason
         )
         while seconds > ALIVE_INTERVAL:
             sleep(ALIVE_INTERVAL)

@@ -86,6 +86,7 @@ class ResourceManagerAPI:
         self._logger = logger
         self._kept: dict[str, IO[bytes]] = {}
         self._http = HTTPClient(base_url, credentials, _remedy, logger)
+        self.hurry = self._http.hurry
 
     def pages(
         self, path: str, envelope: Envelope | None = None, *, etag: str | None = None, patient: bool = True
