@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pendulum
@@ -21,6 +21,11 @@ class BillingPeriod:
     first_day: str
     last_day: str
     whole: bool
+
+
+def scope_of(context: Mapping[str, str]) -> str:
+    """Return what a period is of, the enrollment as a rule; what has kept a STATE may have changed the order."""
+    return next(value for name, value in context.items() if name != BILLING_PERIOD_ID.name)
 
 
 def months(start: str, end: str) -> Iterator[BillingPeriod]:

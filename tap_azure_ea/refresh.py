@@ -1,26 +1,32 @@
 """What one reading of a part changed: how many rows it has now, what they cost, and what both were before.
 
-The bookmark holds ``refresh``, the last reading that was read to its end: its ``number``, when it was (``at``), its
-``version``, whether it was of the ``whole`` period, its ``sums`` and their ``currency_code``.
+The bookmark holds ``series``, when the first of these readings began, and ``refresh``, the last one that was read to
+its end: its ``number``, its ``version``, whether it was of the ``whole`` period and made or confirmed after that was
+``closed``, its ``sums`` and their ``currency_code``.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from time import monotonic
 from typing import Any
 
 from tap_azure_ea.fields import Field, flag, integer, number, own, text, timestamp
 from tap_azure_ea.records import Record
-from tap_azure_ea.snapshot import Snapshot, now
-from tap_azure_ea.totals import EXACT, ZERO, Sums, Totals, total
+from tap_azure_ea.snapshot import SETTLED, Snapshot, now
+from tap_azure_ea.totals import ZERO, Sums, Totals, difference, total
 
 FIRST, RESTATED, AGAIN, SETTINGS = "first", "restated", "again", "settings"
 
 FIELDS: tuple[Field, ...] = tuple(
     own(field)
     for field in (
-        integer("refresh_number", "Number of the refresh, 1 for the first that read the period to its end."),
+        timestamp(
+            "series_started_at",
+            "When the first refresh of a series began. A series ends where the state is lost or reset: then all rows "
+            "are read again, and a newer series tells of them.",
+        ),
+        integer("refresh_number", "Number of the refresh in its series, 1 for the first."),
         timestamp("refreshed_at", "When the period was read to its end."),
         text(
             "reason",
@@ -35,7 +41,7 @@ FIELDS: tuple[Field, ...] = tuple(
         number("amount_before", "What the dataset's amount added up to before; 0 at first, null if it is not known."),
         number("amount", "What it adds up to now, exactly; null if the dataset has no amount, or it is deselected."),
         number("amount_difference", "What the refresh added: amount less amount_before."),
-        text("currency_code", "Currency of the amounts, ISO 4217; where the rows do not tell it, the balances'."),
+        text("currency_code", "Currency of the amounts, ISO 4217; where rows do not tell it, the balance's."),
         integer("misfit_values", "Values that did not fit their column: null there, and kept in extra."),
         flag("already_read_after_close", "Whether the period had been read before, after its last day."),
         number("seconds", "How long the reading took."),
@@ -44,13 +50,31 @@ FIELDS: tuple[Field, ...] = tuple(
 
 
 class Refresh:
-    """One reading, beside the last one that the bookmark knows; it must be made before the reading begins."""
+    """One reading, beside the last one that the bookmark knows; it must be made before the reading begins.
 
-    def __init__(self, snapshot: Snapshot, totals: Totals) -> None:
+    ``amount`` is the column whose sum it tells; without a ``billing_period_id`` it tells but its ``reason``.
+    """
+
+    def __init__(self, billing_period_id: str, amount: str, snapshot: Snapshot, totals: Totals) -> None:
+        self._billing_period_id = billing_period_id
+        self._column = amount
         self._snapshot = snapshot
         self._totals = totals
         self._last: dict[str, Any] = snapshot.bookmark.get("refresh") or {}
         self._started = monotonic()
+
+    def begin(self) -> bool:
+        """Begin a series if there is none; say whether a STATE must say so before the log can."""
+        begun = "series" not in self._snapshot.bookmark
+        self._snapshot.bookmark.setdefault("series", now())
+        return begun
+
+    def confirm(self) -> bool:
+        """Note that a period that is over has not changed since it was read; say whether that is news."""
+        news = bool(self._last) and not self._last["closed"] and self._is_over
+        if news:
+            self._last["closed"] = True
+        return news
 
     @property
     def reason(self) -> str:
@@ -61,38 +85,43 @@ class Refresh:
         if not snapshot.asked_before:
             return SETTINGS
         before = snapshot.rows_before, self._amount_before, self._last.get("version")
-        return AGAIN if before == (snapshot.row_count, self._amount, snapshot.version) else RESTATED
+        return AGAIN if before == (snapshot.row_count, self._amount, self._version) else RESTATED
 
-    def record(self, billing_period_id: str, misfits: int) -> Record:
-        """Return what it changed, once it has been read to its end and before the bookmark says so."""
-        amount, before = self._amount, self._amount_before
+    def record(self, misfits: int) -> Record:
+        """Return what it changed, once it has been read to its end and before the bookmark says so.
+
+        There is no ``currency_code`` where rows of this kind do not tell theirs.
+        """
         return {
+            "series_started_at": self._snapshot.bookmark["series"],
             "refresh_number": self._number,
             "refreshed_at": now(),
             "reason": self.reason,
             "etag_before": self._last.get("version"),
-            "etag": self._snapshot.version,
+            "etag": self._version,
             "rows_before": self._snapshot.rows_before or 0,
             "rows": self._snapshot.row_count,
             "deleted_rows": self._snapshot.deleted,
-            "amount_before": before,
-            "amount": amount,
-            "amount_difference": _difference(amount, before),
-            "currency_code": self._totals.currency_code,
+            "amount_before": self._amount_before,
+            "amount": self._amount,
+            "amount_difference": difference(self._amount, self._amount_before),
+            **({"currency_code": self._totals.currency_code} if self._totals.currency_field else {}),
             "misfit_values": misfits,
-            "already_read_after_close": self._last.get("at", "")[:7].replace("-", "") > billing_period_id,
+            "already_read_after_close": self._last.get("closed", False),
             "seconds": Decimal(f"{monotonic() - self._started:.3f}"),
         }
 
-    def vouch(self, *, whole: bool) -> None:
-        """Let the bookmark say what the next one follows, and whether it was of the whole period."""
-        self._snapshot.bookmark["refresh"] = {
-            "number": self._number,
-            "at": now(),
-            "version": self._snapshot.version,
-            "whole": whole,
-            "currency_code": self._totals.currency_code,
-            "sums": self._totals.sums,
+    def bookmark(self, *, whole: bool) -> dict[str, Any]:
+        """Return what the bookmark is to keep for the next one, and for the reconciliation."""
+        return {
+            "refresh": {
+                "number": self._number,
+                "version": self._version,
+                "whole": whole,
+                "closed": self._is_over,
+                "currency_code": self._totals.currency_code,
+                "sums": self._totals.sums,
+            }
         }
 
     @property
@@ -100,21 +129,23 @@ class Refresh:
         return int(self._last.get("number", 0)) + 1
 
     @property
+    def _version(self) -> str | None:
+        return None if self._snapshot.version == SETTLED else self._snapshot.version
+
+    @property
+    def _is_over(self) -> bool:
+        return now()[:7].replace("-", "") > self._billing_period_id
+
+    @property
     def _amount(self) -> Decimal | None:
-        return total(_first(self._totals.sums))
+        return self._sum(self._totals.sums, self._snapshot.row_count)
 
     @property
     def _amount_before(self) -> Decimal | None:
-        return ZERO if self._snapshot.rows_before is None else total(_first(self._last.get("sums") or {}))
+        rows = self._snapshot.rows_before
+        return ZERO if rows is None else self._sum(self._last.get("sums") or {}, rows)
 
-
-def _first(sums: Sums) -> dict[str, str] | None:
-    """Return the sums of the first column, which is the amount of its dataset."""
-    return next(iter(sums.values()), None)
-
-
-def _difference(amount: Decimal | None, before: Decimal | None) -> Decimal | None:
-    if amount is None or before is None:
-        return None
-    with localcontext(EXACT):
-        return amount - before
+    def _sum(self, sums: Sums, rows: int) -> Decimal | None:
+        """Return what the rows add up to; that is not known if none has an amount."""
+        groups = sums.get(self._column)
+        return None if groups is None or (rows and not groups) else total(map(Decimal, groups.values()))

@@ -27,6 +27,9 @@ DELETED_AT = own(
     timestamp("_sdc_deleted_at", "When the row was found to be no longer part of the period; null while it is.")
 )
 
+# What a bookmark holds for an ETag where Azure has none and nothing can change any more.
+SETTLED = "settled"
+
 
 class Page(Protocol):
     """Some rows of a reading; the page numbered 1 starts the reading anew, whatever came before."""
@@ -121,13 +124,14 @@ class Snapshot:
                 records.columns[ROW_NUMBER.name] = some
             yield records
 
-    def vouch(self) -> None:
+    def vouch(self, **kept: Any) -> None:
         """Let the bookmark say that the period is written; an ETag vouches only if it is the first page's and the only.
 
-        Each step leaves a bookmark that is true, for a signal may publish it in between.
+        ``kept`` is what it says beyond that. Each step leaves a bookmark that is true, for a signal may publish it
+        in between.
         """
         etag = {"etag": self.version} if self.version else {}
-        self.bookmark.update(row_count=self.row_count, parameters=self.parameters, **etag)
+        self.bookmark.update(row_count=self.row_count, parameters=self.parameters, **etag, **kept)
         self.bookmark.pop("written_up_to", None)
 
     def _withdraw(self) -> None:

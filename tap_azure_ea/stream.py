@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -94,6 +94,10 @@ class SnapshotStream(Stream, Generic[API]):
     def parts(self, context: Context) -> Iterator[Part]:
         """Yield what a partition is asked for in; each is read before the next is yielded."""
 
+    def without_rows(self) -> Iterable[Mapping[str, str]]:
+        """Return the periods asked for that Azure says have nothing of this dataset."""
+        return ()
+
     @property
     def metadata(self) -> MetadataMapping:
         """The SDK's, but the mark of deleted rows cannot be deselected: without it they would look alive."""
@@ -164,17 +168,26 @@ class SnapshotStream(Stream, Generic[API]):
         snapshot = Snapshot(part.bookmark, self.parameters(part.request), publish, self.STATE_MSG_FREQUENCY)
         progress = self.progress.part(part.title, snapshot, quiet=part.settled)
         reading = Reading(self, part, progress, one_by_one=self.sampling)
-        refresh = Refresh(snapshot, reading.totals)
+        period = "" if self.sampling else part.given.get(BILLING_PERIOD_ID.name, "")
+        refresh = Refresh(period, next(iter(self.amounts), ""), snapshot, reading.totals)
         complete = False
         try:
             pages = reading.pages(snapshot.etag)
             if pages is None:
                 progress.unchanged()
+                if period and refresh.confirm():
+                    publish()
                 return
+            if period and refresh.begin():
+                publish()
             yield from snapshot.replace(pages, reading.read, reading.reader.blank())
             complete = True
             progress.read(refresh.reason, reading.reader)
-            self._unvouched += [*self._refreshed(part, refresh, reading), snapshot.vouch, part.finish, publish]
+            kept = refresh.bookmark(whole=part.whole) if period else {}
+            if period and self.refreshed:
+                record = refresh.record(reading.reader.misfits.total())
+                self._unvouched.append(partial(self.refreshed, self.name, part.given, record))
+            self._unvouched += [partial(snapshot.vouch, **kept), part.finish, publish]
         except NoDataError as error:
             progress.no_data(error)
             self._unvouched.append(part.leave)
@@ -189,16 +202,6 @@ class SnapshotStream(Stream, Generic[API]):
         self._unvouched += steps
         if not self.get_batch_config(self.config):
             self._vouch()
-
-    def _refreshed(self, part: Part, refresh: Refresh, reading: Reading) -> Iterator[Callable[[], None]]:
-        """Yield what keeps and tells what a reading changed, if it is of a billing period."""
-        period = part.given.get(BILLING_PERIOD_ID.name)
-        if not period or self.sampling:
-            return
-        if self.refreshed:
-            record = refresh.record(period, reading.reader.misfits.total())
-            yield partial(self.refreshed, self.name, part.given, record)
-        yield partial(refresh.vouch, whole=part.whole)
 
     def get_batches(
         self, batch_config: BatchConfig, context: Context | None = None

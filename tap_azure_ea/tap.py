@@ -23,6 +23,7 @@ from tap_azure_ea.api.entra import AccessToken, Identity, SignIn
 from tap_azure_ea.api.errors import AzureError, UnfinishedError
 from tap_azure_ea.api.resource_manager import CLOUDS, ResourceManagerAPI
 from tap_azure_ea.datasets import audit, billing, cost_management, datasets, ea_reporting
+from tap_azure_ea.datasets.audit.period_reconciliation import PeriodReconciliation
 from tap_azure_ea.datasets.audit.period_refreshes import PeriodRefreshes
 from tap_azure_ea.records import collect_rarely
 from tap_azure_ea.settings import CONFIG_JSONSCHEMA, Settings
@@ -116,7 +117,7 @@ class TapAzureEA(Tap):
             cost_management: (self.settings.signs_in, lambda: self.resource_manager),
         }
         given = any(opened for opened, _ in families.values())
-        families[audit] = (given, lambda: None)
+        families[audit] = (given, lambda: self.scopes)
         streams = [
             dataset(self, connect)
             for family, (opened, connect) in families.items()
@@ -134,6 +135,9 @@ class TapAzureEA(Tap):
 
     def sync_all(self) -> None:  # type: ignore[misc]  # the one place that knows when all is read
         """Read all streams; raise ``UnfinishedError`` at the end if something was refused while the rest was read."""
+        unseen = self.config["fail_on_difference"] and not self.streams[PeriodReconciliation.name].selected
+        if unseen:
+            self.logger.warning("fail_on_difference has no effect while %s is deselected", PeriodReconciliation.name)
         super().sync_all()
         streams = [stream for stream in self.streams.values() if isinstance(stream, SnapshotStream)]
         failures = [f"{_some(titles)}: {error}" for stream in streams for error, titles in stream.failures.items()]
@@ -163,6 +167,13 @@ class TapAzureEA(Tap):
         token, number = settings.text("access_token"), settings.text("enrollment_number")
         credentials = AccessToken(token) if token else SignIn(settings.identity, self.logger)
         return ResourceManagerAPI(settings.management_url, credentials, self.logger, number, settings.subscription_ids)
+
+    @property
+    def scopes(self) -> set[str]:
+        """What this run reads the bill of: the enrollment, and the scope that is set."""
+        settings = self.settings
+        number = self.sandbox.enrollment_number if settings.sandbox else settings.text("enrollment_number")
+        return {number, settings.text("scope")}
 
     @cached_property
     def sandbox(self) -> Sandbox:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, localcontext
 from typing import Any
@@ -22,7 +22,8 @@ Sums = dict[str, dict[str, str]]
 class Totals:
     """The sums of some columns, for each group of values that the dividing columns have.
 
-    A sum that no hundred digits hold is not there. ``currencies`` are those that were met.
+    A group without any amount is not there, nor is a column whose sum no hundred digits hold. ``currencies`` are those
+    that were met.
     """
 
     columns: Sequence[str]
@@ -52,12 +53,14 @@ class Totals:
 
     def _add(self, sums: dict[str, Decimal], columns: Mapping[str, Sequence[Any]], column: str) -> None:
         if not self.divided_by:
-            sums[UNDIVIDED] = sum(filter(None, columns[column]), sums.get(UNDIVIDED, ZERO))
+            if known := [amount for amount in columns[column] if amount is not None]:
+                sums[UNDIVIDED] = sum(known, sums.get(UNDIVIDED, ZERO))
             return
         groups = zip(*(columns[name] for name in self.divided_by), strict=True)
         by_values: dict[tuple[Any, ...], Decimal] = {}
         for values, amount in zip(groups, columns[column], strict=True):
-            by_values[values] = by_values.get(values, ZERO) + (amount or 0)
+            if amount is not None:
+                by_values[values] = by_values.get(values, ZERO) + amount
         for values, amount in by_values.items():
             group = BETWEEN.join(str(value or "").replace(BETWEEN, " ") for value in values)
             sums[group] = sums.get(group, ZERO) + amount
@@ -73,9 +76,23 @@ class Totals:
         return {name: {group: f"{amount:f}" for group, amount in sums.items()} for name, sums in self._sums.items()}
 
 
-def total(sums: Mapping[str, str] | None) -> Decimal | None:
-    """Return what groups add up to; None where that is not known."""
-    if sums is None:
+def total(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    """Return what amounts add up to; None where one of them is not known, or no hundred digits hold the sum."""
+    known = [*amounts]
+    if None in known:
         return None
-    with localcontext(EXACT):
-        return sum(map(Decimal, sums.values()), ZERO)
+    try:
+        with localcontext(EXACT):
+            return sum(filter(None, known), ZERO)
+    except ArithmeticError:
+        return None
+
+
+def difference(amount: Decimal | None, other: Decimal | None) -> Decimal | None:
+    """Return what the one is more than the other, where ``total`` would return it."""
+    return total((amount, negative(other)))
+
+
+def negative(amount: Decimal | None) -> Decimal | None:
+    """Return it with the other sign and all its digits, which a minus would round."""
+    return None if amount is None else amount.copy_negate()

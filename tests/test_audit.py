@@ -8,6 +8,7 @@ from decimal import Context, Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
+import pendulum
 import pytest
 
 from tap_azure_ea.api.errors import AzureError
@@ -65,12 +66,19 @@ def assert_log_and_table_agree(target: Target, *datasets: str) -> None:
         for period in PERIODS:
             logged = target.live("period_refreshes", dataset=dataset, billing_period_id=period)
             alive = target.live(dataset, billing_period_id=period)
+            newest = max((record["series_started_at"] for record in logged), default="")
+            logged = [record for record in logged if record["series_started_at"] == newest]
             numbers = sorted(record["refresh_number"] for record in logged)
             assert numbers == list(range(1, len(logged) + 1))
             assert sum(record["rows"] - record["rows_before"] for record in logged) == len(alive)
             with localcontext(Context(prec=100)):
                 changed = sum(record["amount_difference"] for record in logged)
                 assert changed == sum(row[AMOUNTS[dataset]] for row in alive)
+
+
+def on(monkeypatch: pytest.MonkeyPatch, year: int, month: int, day: int) -> None:
+    """Let the tap live on another day than the sandbox."""
+    monkeypatch.setattr(pendulum, "now", lambda tz="UTC": pendulum.datetime(year, month, day, 12, tz=tz))
 
 
 def cost(sandbox: Sandbox, period: str) -> Decimal:
@@ -85,6 +93,7 @@ def test_the_first_reading_of_a_period_is_logged_whole(sandbox: Sandbox) -> None
         "dataset": "usage_details",
         "scope": "8675309",
         "billing_period_id": "202602",
+        "series_started_at": "2026-03-10T12:00:00Z",
         "refresh_number": 1,
         "refreshed_at": "2026-03-10T12:00:00Z",
         "reason": "first",
@@ -278,6 +287,151 @@ def test_killed_between_the_log_and_its_state_the_refresh_is_written_again_under
     assert_log_and_table_agree(target, "usage_details")
 
 
+def test_a_state_that_is_reset_begins_a_new_series_and_nothing_in_the_log_is_overwritten(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = Target()
+    target.load(read(sandbox).messages)
+    sandbox.bill.restate("202602")
+    target.load(read(sandbox, target.state).messages)
+    before = target.live("period_refreshes")
+    on(monkeypatch, 2026, 3, 11)
+    target.load(read(sandbox, None).messages)
+    logged = target.live("period_refreshes", dataset="usage_details", billing_period_id="202602")
+    assert [(r["series_started_at"], r["refresh_number"], r["reason"]) for r in logged] == [
+        ("2026-03-10T12:00:00Z", 1, "first"),
+        ("2026-03-10T12:00:00Z", 2, "restated"),
+        ("2026-03-11T12:00:00Z", 1, "first"),
+    ]
+    assert all(record in target.live("period_refreshes") for record in before)
+    assert_log_and_table_agree(target, "usage_details", "marketplace_charges", "balance_summary")
+
+
+def test_a_period_that_was_the_same_after_its_close_has_been_read_after_it(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on(monkeypatch, 2026, 2, 28)
+    first = read(sandbox)
+    on(monkeypatch, 2026, 3, 10)
+    second, third = (read(sandbox, state) for state in (first.state, first.state))
+    assert not log(second)
+    assert second.state == third.state != first.state
+    assert read(sandbox, second.state).state == second.state
+    sandbox.bill.restate("202602")
+    (record,) = log(read(sandbox, second.state))
+    assert record["already_read_after_close"]
+
+
+def test_a_month_that_is_read_for_the_last_time_and_is_the_same_was_not_restated(sandbox: Sandbox) -> None:
+    first = read_cost_management(sandbox, restate_periods=3)
+    run = read_cost_management(sandbox, first.state, restate_periods=1)
+    last = {r["billing_period_id"]: r for r in run.records("period_refreshes", dataset="actual_cost_details")}
+    assert sorted(last) == ["202601", "202602", "202603"]
+    assert {(r["reason"], r["etag_before"], r["etag"]) for r in last.values()} == {("again", None, None)}
+    again = read_cost_management(sandbox, run.state, restate_periods=1)
+    assert {r["billing_period_id"] for r in again.records("period_refreshes")} == {"202603"}
+
+
+def test_amounts_in_several_currencies_have_none(sandbox: Sandbox) -> None:
+    header = "Date,CostInBillingCurrency,BillingCurrencyCode\n"
+    report = header + "02/01/2026,7,EUR\n02/02/2026,1,JPY\n"
+    sandbox.faults.append(Fault("^/blobs/", body=report, times=99))
+    run = sync(
+        billing_settings(sandbox, start_date="2026-02-01", end_date="2026-02-28"),
+        select={"actual_cost_details": None, "balances": None, "period_refreshes": None},
+    )
+    logged = {r["dataset"]: (r["amount"], r["currency_code"]) for r in run.records("period_refreshes")}
+    assert logged["actual_cost_details"] == (8, None)
+    assert logged["balances"][1] == "USD"
+
+
+def test_usage_has_the_currency_of_its_own_periods_balance(sandbox: Sandbox) -> None:
+    euros = json.dumps({"billingPeriodId": "202601", "currencyCode": "EUR", "totalUsage": 1})
+    sandbox.faults.append(Fault("202601/balancesummary", body=euros))
+    first = read(sandbox)
+    sandbox.bill.restate("202601")
+    for run in (first, sync(settings(sandbox), first.state, select={"usage_details": None, "period_refreshes": None})):
+        found = {r["billing_period_id"]: r["currency_code"] for r in log(run)}
+        assert found.pop("202601") == "EUR"
+        assert set(found.values()) <= {"USD"}
+
+
+@pytest.mark.parametrize("amounts", [{}, {"totalUsage": None}, {"totalUsage": "n/a", "totalOverage": None}])
+def test_what_a_balance_does_not_state_agrees_with_nothing(sandbox: Sandbox, amounts: Record) -> None:
+    body = json.dumps({"billingPeriodId": "202602", "currencyCode": "USD", **amounts})
+    sandbox.faults.append(Fault("202602/balancesummary", body=body))
+    sandbox.faults.append(Fault(USAGE.format("202602"), body=NOTHING))
+    run = read(sandbox)
+    assert run.records("period_reconciliation", billing_period_id="202602") == []
+    (record,) = run.records("period_refreshes", dataset="balance_summary", billing_period_id="202602")
+    assert (record["rows"], record["amount"], record["amount_difference"]) == (1, None, None)
+    (record,) = run.records("period_refreshes", dataset="usage_details", billing_period_id="202602")
+    assert (record["rows"], record["amount"]) == (0, 0)
+
+
+def unlist(sandbox: Sandbox) -> None:
+    """Let the next run be told that February has a balance and nothing else."""
+    period = {"billingPeriodId": "202602", "billingStart": "2026-02-01", "billingEnd": "2026-02-28"}
+    link = "/v2/enrollments/8675309/billingPeriods/202602/balancesummary"
+    sandbox.faults.append(Fault("billingperiods", body=json.dumps([{**period, "balanceSummary": link}])))
+
+
+def test_a_dataset_that_azure_does_not_list_for_a_period_differs_by_all_that_the_balance_states(
+    sandbox: Sandbox,
+) -> None:
+    unlist(sandbox)
+    run = read(sandbox)
+    balance = sandbox.bill.balance("202602")
+    differing = [record for record in run.records("period_reconciliation") if record["status"] == "differs"]
+    assert {record["comparison"]: (record["left_amount"], record["difference"]) for record in differing} == {
+        "usage_and_balance": (0, -balance["totalUsage"]),
+        "marketplace_and_balance": (0, -balance["azureMarketplaceServiceCharges"]),
+    }
+
+
+def test_rows_that_azure_does_not_list_any_more_stay_and_that_is_told(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = read(sandbox)
+    unlist(sandbox)
+    run = read(sandbox, first.state)
+    assert run.records("usage_details") == run.records("period_reconciliation") == []
+    assert run.bookmark("usage_details", "202602") == first.bookmark("usage_details", "202602")
+    rows = len(sandbox.bill.usage("202602"))
+    assert f"no data; {rows:,} rows of an earlier run stay. Azure lists no usage_details for it any more" in caplog.text
+
+
+@pytest.mark.parametrize("costs", [("1E-100",), ("1E+60", "1E-60"), ("0.1234567890123456789012345678901234567890",)])
+def test_digits_beyond_all_use_are_not_known_rather_than_rounded_or_an_error(
+    sandbox: Sandbox, costs: tuple[str, ...]
+) -> None:
+    state: Message = {}
+    for cost_of_one in costs:
+        sandbox.faults.append(Fault(USAGE.format("202602"), body=f'{{"data": [{{"cost": {cost_of_one}}}]}}'))
+        run = read(sandbox, state)
+        state = run.state
+        sandbox.bill.restate("202602")
+    (record,) = (record for record in log(run) if record["billing_period_id"] == "202602")
+    assert record["amount"] == Decimal(costs[-1])
+    compared = run.records("period_reconciliation", billing_period_id="202602", comparison="usage_and_balance")
+    if len(costs) == 2:
+        assert record["amount_difference"] is None
+    if compared:
+        with localcontext(Context(prec=100)):
+            assert [r["difference"] for r in compared] == [Decimal(costs[-1]) - compared[0]["right_amount"]]
+
+
+def test_a_run_that_leaves_the_amount_out_does_not_know_the_next_ones_difference(sandbox: Sandbox) -> None:
+    first = read(sandbox)
+    sandbox.bill.restate("202602")
+    without = sync(settings(sandbox), first.state, select={**EA_REPORTING, "usage_details": ["cost"]})
+    (unknown,) = (record for record in log(without) if record["billing_period_id"] == "202602")
+    assert (unknown["reason"], unknown["amount"], unknown["amount_difference"]) == ("settings", None, None)
+    (after,) = (record for record in log(read(sandbox, without.state)) if record["billing_period_id"] == "202602")
+    assert (after["amount_before"], after["amount_difference"]) == (None, None)
+    assert after["amount"] == cost(sandbox, "202602")
+
+
 def test_the_log_takes_stream_maps_selection_and_flattening(sandbox: Sandbox) -> None:
     maps = {"period_refreshes": {"cents": "amount * 100", "etag": None}}
     run = read(sandbox, stream_maps=maps, start_date="2026-03-01")
@@ -328,6 +482,7 @@ def test_a_closed_period_agrees_and_an_open_one_is_open(sandbox: Sandbox) -> Non
         "status": "agrees",
         "currency_code": "USD",
         "reconciled_at": "2026-03-10T12:00:00Z",
+        "_sdc_deleted_at": None,
     }
     assert {(record["billing_period_id"], record["status"]) for record in run.records("period_reconciliation")} == {
         ("202603", "open"),
@@ -412,6 +567,32 @@ def test_fail_on_difference_fails_after_all_is_written_and_names_what_differs(sa
     run = Run(recorder.messages)
     assert [r for r in run.records("period_reconciliation") if r["status"] == "differs"]
     assert run.bookmark("usage_details", "202602")["row_count"] == 1
+
+
+def test_fail_on_difference_is_about_what_this_run_reads_alone(sandbox: Sandbox) -> None:
+    sandbox.faults.append(Fault(USAGE.format("202602"), body='{"data": [{"cost": 1}], "nextLink": null}'))
+    first = read(sandbox)
+    with Sandbox(enrollment_number="100", today=sandbox.bill.today, first_day=sandbox.bill.first_day) as other:
+        run = read(other, first.state, fail_on_difference=True)
+    assert {record["scope"] for record in run.records("period_reconciliation")} == {"100"}
+
+
+def test_fail_on_difference_without_the_reconciliation_is_told(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    sync(settings(sandbox, fail_on_difference=True), select={"usage_details": None})
+    assert "fail_on_difference has no effect while period_reconciliation is deselected" in caplog.text
+
+
+def test_what_cannot_be_compared_any_more_is_taken_back_until_it_can(sandbox: Sandbox) -> None:
+    target = Target()
+    for start_date in (None, "2026-02-10", None):
+        target.load(read(sandbox, target.state, start_date=start_date).messages)
+        compared = {(r["billing_period_id"], r["comparison"]) for r in target.live("period_reconciliation")}
+        assert ("202603", "usage_and_balance") in compared
+        assert (("202602", "usage_and_balance") in compared) == (start_date is None)
+        assert ("202602", "overage") in compared
+    assert len(target.tables["period_reconciliation"]) == len(compared)
 
 
 def test_a_period_that_is_cut_is_not_compared(sandbox: Sandbox) -> None:

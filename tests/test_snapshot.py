@@ -74,6 +74,33 @@ def test_a_first_reading_numbers_its_rows_and_vouches_at_its_end() -> None:
     assert pipeline.saved == {"row_count": 3, "parameters": "whole", "etag": '"a"'}
 
 
+class Watched(dict[str, Any]):
+    """A bookmark as a signal may find it: after any change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[dict[str, Any]] = []
+
+    def update(self, *given: Any, **more: Any) -> None:
+        super().update(*given, **more)
+        self.seen.append({**self})
+
+    def pop(self, *name: Any) -> Any:
+        found = super().pop(*name)
+        self.seen.append({**self})
+        return found
+
+
+def test_rows_and_what_is_kept_of_them_are_vouched_for_at_once() -> None:
+    bookmark = Watched()
+    snapshot = Snapshot(bookmark, "whole", lambda: None, STEP)
+    assert sum(records.count for records in snapshot.replace(pages([5, 7], '"a"'), read, dict(BLANK))) == 2
+    snapshot.vouch(refresh={"number": 1})
+    assert bookmark["refresh"] == {"number": 1}
+    assert len(bookmark.seen) > 1
+    assert all(("refresh" in seen) == ("row_count" in seen) for seen in bookmark.seen)
+
+
 def test_a_smaller_reading_deletes_the_surplus() -> None:
     pipeline = Pipeline()
     pipeline.read(pages([1, 2, 3, 4, 5], '"a"'))

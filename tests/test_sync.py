@@ -53,7 +53,7 @@ def test_every_row_is_read_once_and_to_the_last_digit(sandbox: Sandbox) -> None:
         "balance_summary": 4,
         "billing_periods": 4,
         "marketplace_charges": sum(len(sandbox.bill.marketplace(p)) for p in PERIODS),
-        "period_reconciliation": 4 * 3 + 2,
+        "period_reconciliation": 4 * 4,
         "period_refreshes": 4 + 2 + 4 + 4 + 3 * 4,
         "price_sheet": 4 * len(sandbox.bill.prices("202603")),
         "reserved_instance_charges": len(reservations.charges(sandbox.bill, *days)),

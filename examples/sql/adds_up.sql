@@ -15,4 +15,5 @@ select
     tolerance,
     currency_code as currency
 from azure.period_reconciliation join parameters on billing_period_id >= first_month
+where _sdc_deleted_at is null
 order by case status when 'differs' then 0 when 'open' then 1 else 2 end, month desc, comparison, scope;

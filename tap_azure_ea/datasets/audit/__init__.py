@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from tap_azure_ea.fields import text
@@ -28,8 +28,8 @@ BALANCE_AMOUNTS = (
 SCOPE = text("scope", "What the period is of: the enrollment number, or the scope that is set.")
 
 
-class AuditStream(SnapshotStream[None]):
-    """A dataset that nobody is asked for."""
+class AuditStream(SnapshotStream[Collection[str]]):
+    """A dataset that no API is asked for; what its ``api`` stands for are the scopes that this run is about."""
 
     needs_one_of: ClassVar[tuple[str, ...]] = ("enrollment_number", "scope")
     partitions = None

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from decimal import Decimal, localcontext
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_azure_ea.api.errors import DifferenceError
 from tap_azure_ea.datasets.audit import SCOPE, AuditStream
 from tap_azure_ea.fields import Field, number, own, text, timestamp
-from tap_azure_ea.periods import BILLING_PERIOD_ID, months_ago
+from tap_azure_ea.periods import BILLING_PERIOD_ID, months_ago, scope_of
 from tap_azure_ea.records import Record, Records
-from tap_azure_ea.snapshot import now
-from tap_azure_ea.totals import BETWEEN, EXACT, UNDIVIDED, total
+from tap_azure_ea.snapshot import DELETED_AT, now
+from tap_azure_ea.stream import SnapshotStream
+from tap_azure_ea.totals import BETWEEN, UNDIVIDED, difference, negative, total
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
@@ -31,26 +32,37 @@ Refreshes = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Term:
-    """The sum of a column, or of those of its groups that are of interest, in which case ``words`` says which."""
+    """The sum of a column, or of those of its groups that are of interest, in which case ``words`` says which.
+
+    One that is ``stated`` is no sum of whatever rows there are: without any amount, it is not known.
+    """
 
     column: str
-    sign: int = 1
     words: str = ""
     of: Callable[..., bool] | None = None
+    stated: bool = False
+    is_subtracted: bool = False
 
     def __str__(self) -> str:
         return f"{self.column} {self.words}".strip()
 
+    @property
+    def dataset(self) -> str:
+        """The stream that has the column."""
+        return self.column.partition(".")[0]
+
     def amount(self, refreshes: Refreshes) -> Decimal | None:
         """Return the sum, as the last readings have it; None where that is not known."""
-        dataset, _, column = self.column.partition(".")
-        sums = refreshes.get(dataset, {}).get("sums", {}).get(column)
+        column = self.column.partition(".")[2]
+        sums = refreshes.get(self.dataset, {}).get("sums", {}).get(column)
         if self.of and sums is not None:
             if UNDIVIDED in sums:
                 return None
             sums = {group: amount for group, amount in sums.items() if self.of(*group.split(BETWEEN))}
-        found = total(sums)
-        return None if found is None else self.sign * found
+        if sums is None or (self.stated and not sums):
+            return None
+        found = total(map(Decimal, sums.values()))
+        return negative(found) if self.is_subtracted else found
 
 
 @dataclass(frozen=True)
@@ -63,35 +75,29 @@ class Comparison:
 
     def record(self, refreshes: Refreshes, *, is_open: bool) -> Record | None:
         """Return both sides and what is between them; None where one of them has not been read."""
-        left, right = _sum(self.left, refreshes), _sum(self.right, refreshes)
-        if left is None or right is None:
+        left, right = (total(term.amount(refreshes) for term in side) for side in (self.left, self.right))
+        apart = difference(left, right)
+        if apart is None:
             return None
-        with localcontext(EXACT):
-            difference = left - right
-        status = OPEN if is_open else AGREES if abs(difference) <= TOLERANCE else DIFFERS
-        currencies = {refreshes[term.column.partition(".")[0]].get("currency_code") for term in self.right}
+        status = OPEN if is_open else AGREES if apart.copy_abs() <= TOLERANCE else DIFFERS
+        told = (refreshes[term.dataset].get("currency_code") for term in (*self.left, *self.right))
+        currencies = set(filter(None, told))
         return {
             "comparison": self.name,
             "left_name": _name(self.left),
             "left_amount": left,
             "right_name": _name(self.right),
             "right_amount": right,
-            "difference": difference,
+            "difference": apart,
             "tolerance": TOLERANCE,
             "status": status,
             "currency_code": currencies.pop() if len(currencies) == 1 else None,
         }
 
 
-def _sum(terms: tuple[Term, ...], refreshes: Refreshes) -> Decimal | None:
-    amounts = [term.amount(refreshes) for term in terms]
-    with localcontext(EXACT):
-        return None if None in amounts else sum(filter(None, amounts), Decimal(0))
-
-
 def _name(terms: tuple[Term, ...]) -> str:
     first, *rest = terms
-    return f"{first}" + "".join(f" {'-' if term.sign < 0 else '+'} {term}" for term in rest)
+    return f"{first}" + "".join(f" {'-' if term.is_subtracted else '+'} {term}" for term in rest)
 
 
 def _used(publisher_type: str, charge_type: str, _pricing_model: str) -> bool:
@@ -106,43 +112,54 @@ def _without_benefit(_publisher_type: str, _charge_type: str, pricing_model: str
     return pricing_model not in {"Reservation", "SavingsPlan"}
 
 
+_stated = partial(Term, stated=True)
+
+
 def _of_balance(dataset: str, prefix: str = "") -> tuple[Comparison, ...]:
     """Return what must hold within each balance."""
-
-    def term(column: str, sign: int = 1) -> Term:
-        return Term(f"{dataset}.{column}", sign)
-
-    carried = (term("beginning_balance"), term("new_purchases"), term("adjustments"), term("utilized", -1))
-    billed = (term("service_overage"), term("charges_billed_separately"))
+    beginning, ending, bought, adjusted, used, overage, over_service, separate = (
+        _stated(f"{dataset}.{column}")
+        for column in (
+            "beginning_balance",
+            "ending_balance",
+            "new_purchases",
+            "adjustments",
+            "utilized",
+            "total_overage",
+            "service_overage",
+            "charges_billed_separately",
+        )
+    )
+    carried = (beginning, bought, adjusted, replace(used, is_subtracted=True))
     return (
-        Comparison(f"{prefix}overage", (term("total_overage"),), billed),
-        Comparison(f"{prefix}ending_balance", (term("ending_balance"),), carried),
+        Comparison(f"{prefix}overage", (overage,), (over_service, separate)),
+        Comparison(f"{prefix}ending_balance", (ending,), carried),
     )
 
 
 ACTUAL, AMORTIZED = (f"{name}_cost_details.cost_in_billing_currency" for name in ("actual", "amortized"))
 COMPARISONS = (
-    Comparison("usage_and_balance", (Term("usage_details.cost"),), (Term("balance_summary.total_usage"),)),
+    Comparison("usage_and_balance", (Term("usage_details.cost"),), (_stated("balance_summary.total_usage"),)),
     Comparison(
         "marketplace_and_balance",
         (Term("marketplace_charges.extended_cost"),),
-        (Term("balance_summary.azure_marketplace_service_charges"),),
+        (_stated("balance_summary.azure_marketplace_service_charges"),),
     ),
     *_of_balance("balance_summary"),
     Comparison(
         "actual_cost_and_balance",
         (Term(ACTUAL, words="of Azure usage", of=_used),),
-        (Term("balances.total_usage"),),
+        (_stated("balances.total_usage"),),
     ),
     Comparison(
         "actual_marketplace_and_balance",
         (Term(ACTUAL, words="of the marketplace", of=_sold_by_others),),
-        (Term("balances.azure_marketplace_service_charges"),),
+        (_stated("balances.azure_marketplace_service_charges"),),
     ),
     Comparison(
         "marketplaces_and_balance",
         (Term("marketplaces.pretax_cost"),),
-        (Term("balances.azure_marketplace_service_charges"),),
+        (_stated("balances.azure_marketplace_service_charges"),),
     ),
     *_of_balance("balances", "balances_"),
     Comparison(
@@ -162,6 +179,7 @@ FIELDS: tuple[Field, ...] = (
     text("status", "open, while the period is not over; agrees; or differs."),
     text("currency_code", "Currency of the amounts where it is known, ISO 4217."),
     timestamp("reconciled_at", "When they were compared; they are again when one of them changes."),
+    replace(DELETED_AT, description="When it was found that they cannot be compared any more; null while they are."),
 )
 
 
@@ -179,7 +197,8 @@ class PeriodReconciliation(AuditStream):
     def read(self, context: Context | None) -> Iterator[Records]:  # noqa: ARG002 - there is but one
         """Yield what has changed, period by period."""
         found: dict[str, list[str]] = defaultdict(list)
-        for (scope, period), refreshes in sorted(self._refreshes().items(), reverse=True):
+        self._note_what_is_not_listed()
+        for (scope, period), refreshes in sorted(self._kept().items(), reverse=True):
             records = list(self._compared(scope, period, refreshes))
             for record in records:
                 found[record["status"]].append(_told(record))
@@ -187,33 +206,56 @@ class PeriodReconciliation(AuditStream):
         self.flush()
         self._tell(found)
 
-    def _refreshes(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """Return what the bookmarks keep of readings of whole periods, by scope and period, then by stream."""
+    def _kept(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Return what is known of whole periods of this run's scopes, by scope and period, then by stream."""
         found: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
         for stream, bookmark in self._tap.state.get("bookmarks", {}).items():
             for partition in bookmark.get("partitions", ()):
-                refresh = partition.get("refresh")
-                if refresh and refresh["whole"]:
-                    scope = next(iter(partition["context"].values()))
-                    found[scope, partition["context"][BILLING_PERIOD_ID.name]][stream] = refresh
+                refresh, context = partition.get("refresh"), partition["context"]
+                if refresh and refresh["whole"] and scope_of(context) in self.api:
+                    found[_key(context)][stream] = refresh
+        for bookmark in self._tap.state.get("bookmarks", {}).get(self.name, {}).get("partitions", ()):
+            if scope_of(bookmark["context"]) in self.api:
+                key = _key(bookmark["context"])
+                found[key] = {**bookmark.get("without", {}), **found[key]}
         return found
+
+    def _note_what_is_not_listed(self) -> None:
+        """Keep which datasets Azure does not list for a period: a later run may not ask about it."""
+        for dataset in self._tap.streams.values():
+            if isinstance(dataset, SnapshotStream) and dataset.selected and dataset.amounts:
+                for context in dataset.without_rows():
+                    scope, period = _key(context)
+                    bookmark = self.get_context_state({SCOPE.name: scope, BILLING_PERIOD_ID.name: period})
+                    nothing: dict[str, Any] = {"sums": {amount: {} for amount in dataset.amounts}}
+                    bookmark.setdefault("without", {})[dataset.name] = nothing
 
     def _compared(self, scope: str, period: str, refreshes: Refreshes) -> Iterator[Record]:
         is_open = period >= months_ago(0)[:7].replace("-", "")
+        blank = dict.fromkeys((field.name for field in self.fields), None)
         for comparison in COMPARISONS:
             if record := comparison.record(refreshes, is_open=is_open):
-                yield {SCOPE.name: scope, BILLING_PERIOD_ID.name: period, **record, "reconciled_at": now()}
+                given = {SCOPE.name: scope, BILLING_PERIOD_ID.name: period, "reconciled_at": now()}
+                yield {**blank, **given, **record}
 
     def _changed(self, context: dict[str, str], records: list[Record]) -> Iterator[Records]:
         """Yield the records of a period, if they say something else than those that were emitted last."""
         bookmark = self.get_context_state(context)
         said = [[str(value) for name, value in record.items() if name != "reconciled_at"] for record in records]
         digest = hashlib.sha256(self.parameters(str(said)).encode()).hexdigest()[:16]
-        if not records or bookmark.get("digest") == digest:
+        if bookmark.get("digest", digest if not records else None) == digest:
             return
-        yield Records.of([{name: record[name] for name in self.columns} for record in records])
+        names = [record["comparison"] for record in records]
+        blank = dict.fromkeys((field.name for field in self.fields), None)
+        gone = [
+            {**blank, **context, "comparison": name, DELETED_AT.name: now()}
+            for name in bookmark.get("comparisons", ())
+            if name not in names
+        ]
+        yield Records.of([{name: record[name] for name in self.columns} for record in (*records, *gone)])
         self.progress.rows += len(records)
-        self.vouch_by(partial(bookmark.update, digest=digest), self.publish)
+        self.progress.deleted += len(gone)
+        self.vouch_by(partial(bookmark.update, digest=digest, comparisons=names), self.publish)
 
     def _tell(self, found: Mapping[str, list[str]]) -> None:
         """Say what agrees and what does not; fail if that was asked for."""
@@ -228,3 +270,7 @@ class PeriodReconciliation(AuditStream):
 def _told(record: Record) -> str:
     sides = "{left_name} is {left_amount:f} and {right_name} is {right_amount:f}, {difference:f} apart"
     return ("Period {billing_period_id} of {scope}: " + sides).format(**record)
+
+
+def _key(context: Mapping[str, str]) -> tuple[str, str]:
+    return scope_of(context), context[BILLING_PERIOD_ID.name]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tap_azure_ea.batch import BatchFiles
 from tap_azure_ea.datasets.audit import SCOPE, AuditStream
 from tap_azure_ea.fields import text
-from tap_azure_ea.periods import BILLING_PERIOD_ID
+from tap_azure_ea.periods import BILLING_PERIOD_ID, scope_of
 from tap_azure_ea.records import Record, Records
 from tap_azure_ea.refresh import FIELDS
 
@@ -29,22 +29,27 @@ class PeriodRefreshes(AuditStream):
 
     name = "period_refreshes"
     written_by_others = True
-    primary_keys = (DATASET.name, SCOPE.name, BILLING_PERIOD_ID.name, "refresh_number")
+    primary_keys = (DATASET.name, SCOPE.name, BILLING_PERIOD_ID.name, "series_started_at", "refresh_number")
     fields = (DATASET, SCOPE, BILLING_PERIOD_ID, *FIELDS)
     _begun = False
 
     def append(self, dataset: str, given: Mapping[str, str], refresh: Record) -> None:
-        """Write one record, after all rows of its period and before the STATE that vouches for them."""
+        """Write one record, after all rows of its period and before the STATE that vouches for them.
+
+        If its rows tell no currency, it is that of the period's balance.
+        """
         if not self.selected:
             return
         self._write_schema_message()
-        scope = next(iter(given.values()))
+        scope, period = scope_of(given), given[BILLING_PERIOD_ID.name]
+        if dataset in BALANCES:
+            self._currencies[scope, period] = refresh["currency_code"]
         record = {
             DATASET.name: dataset,
             SCOPE.name: scope,
-            BILLING_PERIOD_ID.name: given[BILLING_PERIOD_ID.name],
+            BILLING_PERIOD_ID.name: period,
+            "currency_code": self._currencies.get((scope, period)),
             **refresh,
-            "currency_code": self._currency(dataset, scope, refresh["currency_code"]),
         }
         self._write(Records.of([{name: record[name] for name in self.columns}]))
         self.progress.rows += 1
@@ -54,19 +59,14 @@ class PeriodRefreshes(AuditStream):
         """Yield nothing: each record is written when its period is."""
         return iter(())
 
-    def _currency(self, dataset: str, scope: str, currency_code: str | None) -> str | None:
-        """Return the currency of the rows, or, of those that do not tell, that of the enrollment's balances."""
-        if dataset in BALANCES and currency_code:
-            self._currencies[scope] = currency_code
-        return currency_code or self._currencies.get(scope)
-
     @cached_property
-    def _currencies(self) -> dict[str, str]:
+    def _currencies(self) -> dict[tuple[str, str], str | None]:
+        """The currency of each period's balance, by scope and period."""
         return {
-            next(iter(partition["context"].values())): currency_code
+            (scope_of(context), context[BILLING_PERIOD_ID.name]): partition["refresh"]["currency_code"]
             for balances in BALANCES
             for partition in self._tap.state.get("bookmarks", {}).get(balances, {}).get("partitions", ())
-            if (currency_code := partition.get("refresh", {}).get("currency_code"))
+            if "refresh" in partition and (context := partition["context"])
         }
 
     def _write(self, records: Records) -> None:

@@ -15,7 +15,7 @@ from tap_azure_ea.fields import Field, day
 from tap_azure_ea.periods import BILLING_PERIOD_ID, ENROLLMENT_NUMBER, BillingPeriod, months, months_ago
 from tap_azure_ea.reading import Part
 from tap_azure_ea.records import EXTRA, RecordReader
-from tap_azure_ea.snapshot import DELETED_AT, ROW_NUMBER, SNAPSHOT_AT, now
+from tap_azure_ea.snapshot import DELETED_AT, ROW_NUMBER, SETTLED, SNAPSHOT_AT, now
 from tap_azure_ea.stream import SnapshotStream
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ COST_MANAGEMENT = "providers/Microsoft.CostManagement"
 COST_MANAGEMENT_VERSION = "2025-03-01"
 
 REACH = 12
-SETTLED = "settled"
 EXPORTS = (
     "Azure reports the current month and the 12 before it. What is older it writes to files: create an Export in Cost "
     "Management, https://learn.microsoft.com/azure/cost-management-billing/costs/tutorial-improved-exports."
@@ -89,6 +88,10 @@ class MonthlyStream(CostManagementStream):
         """Whether Azure may still restate a period: the newest ones."""
         return period.first_day >= months_ago(int(self.config["restate_periods"]) - 1)
 
+    def is_whole(self, period: BillingPeriod) -> bool:
+        """Whether what is read is of the whole month."""
+        return period.whole
+
     def parts(self, context: Context) -> Iterator[Part]:
         """Yield the one part of a month."""
         period = self.periods[context[BILLING_PERIOD_ID.name]]
@@ -99,7 +102,7 @@ class MonthlyStream(CostManagementStream):
             self.get_context_state(context),
             partial(self._ask, period),
             (self.day_field, period.first_day, period.last_day) if self.day_field else None,
-            period.whole,
+            self.is_whole(period),
         )
 
     def _ask(self, period: BillingPeriod, reader: RecordReader, etag: str | None) -> Iterator[Page] | None:

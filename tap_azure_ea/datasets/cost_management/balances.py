@@ -51,6 +51,10 @@ class Balances(MonthlyStream):
         json_array("adjustment_details", "The adjustments, each with name and value.", items=NAMED_VALUES),
     )
 
+    def is_whole(self, period: BillingPeriod) -> bool:  # noqa: ARG002 - whatever days of it are asked for
+        """Say yes: there is but one balance of a month."""
+        return True
+
     def pages(self, period: BillingPeriod, reader: RecordReader, etag: str | None) -> Iterator[Page]:  # noqa: ARG002
         """Yield the one row of a month; one that is not found has none, unless it is the API that is not."""
         path = f"{self.account}/billingPeriods/{period.billing_period_id}/{CONSUMPTION}/balances"

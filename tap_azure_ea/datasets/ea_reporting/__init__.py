@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import quote
 
 from tap_azure_ea.api.ea_reporting import EAReportingAPI, listing
+from tap_azure_ea.api.errors import NoDataError
 from tap_azure_ea.api.pages import Page
 from tap_azure_ea.fields import Field
 from tap_azure_ea.periods import BILLING_PERIOD_ID, ENROLLMENT_NUMBER, BillingPeriod
@@ -54,18 +55,35 @@ class EAReportingStream(SnapshotStream[EAReportingAPI]):
 
     @cached_property
     def periods(self) -> dict[str, BillingPeriod]:
-        """The billing periods that have this dataset, newest first, by their id."""
-        helper = cast("BillingPeriods", self._tap.streams["billing_periods"])
-        periods = helper.periods_with(self.name)
-        return {period.billing_period_id: period for period in periods}
+        """The billing periods that have this dataset, or had it when they were read, newest first, by their id."""
+        bookmarks = self._tap.state.get("bookmarks", {}).get(self.name, {}).get("partitions", ())
+        known = [bookmark["context"] for bookmark in bookmarks if bookmark.get("row_count")]
+        had = [period for period in self.unlisted.values() if self.context_of(period.billing_period_id) in known]
+        periods = {period.billing_period_id: period for period in [*self.helper.periods_with(self.name), *had]}
+        return dict(sorted(periods.items(), reverse=True))
+
+    @cached_property
+    def unlisted(self) -> dict[str, BillingPeriod]:
+        """The billing periods that the helper has no link for, by their id."""
+        return {period.billing_period_id: period for period in self.helper.periods_without(self.name)}
+
+    @property
+    def helper(self) -> BillingPeriods:
+        """Who lists the billing periods."""
+        return cast("BillingPeriods", self._tap.streams["billing_periods"])
 
     @cached_property
     def partitions(self) -> list[dict[str, str]] | None:
         """A context for each billing period."""
-        return [
-            {ENROLLMENT_NUMBER.name: self.api.enrollment_number, BILLING_PERIOD_ID.name: period_id}
-            for period_id in self.periods
-        ]
+        return [self.context_of(period_id) for period_id in self.periods]
+
+    def context_of(self, billing_period_id: str) -> dict[str, str]:
+        """Return the context of a billing period."""
+        return {ENROLLMENT_NUMBER.name: self.api.enrollment_number, BILLING_PERIOD_ID.name: billing_period_id}
+
+    def without_rows(self) -> list[dict[str, str]]:
+        """Return the periods that the helper has no link for."""
+        return [self.context_of(period_id) for period_id in self.unlisted]
 
     def parts(self, context: Context) -> Iterator[Part]:
         """Yield what a partition stands for: by default a billing period, as far as it is asked for."""
@@ -88,7 +106,11 @@ class EAReportingStream(SnapshotStream[EAReportingAPI]):
         days = None
         if self.day_field and "{first_day}" in path:
             days = self.day_field, period.first_day, period.last_day
-        yield replace(part, days=days, whole=not cut)
+        ask = self._refuse if period.billing_period_id in self.unlisted else part.ask
+        yield replace(part, days=days, whole=not cut, ask=ask)
+
+    def _refuse(self, _reader: RecordReader, _etag: str | None) -> Iterator[Page] | None:
+        raise NoDataError(f"Azure lists no {self.name} for it any more.")
 
     def part(
         self,

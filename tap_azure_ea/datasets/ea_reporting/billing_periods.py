@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -68,8 +68,14 @@ class BillingPeriods(EAReportingStream):
 
         A dataset that the helper has no link for is taken to be in every period.
         """
-        chosen = (self._chosen(record) for record in self._listed if record.get(dataset, "no link"))
-        return [period for period in chosen if period.first_day <= period.last_day]
+        return self._asked(record for record in self._listed if record.get(dataset, "no link"))
+
+    def periods_without(self, dataset: str) -> list[BillingPeriod]:
+        """Return the others between ``start_date`` and ``end_date``, newest first."""
+        return self._asked(record for record in self._listed if not record.get(dataset, "no link"))
+
+    def _asked(self, records: Iterable[Record]) -> list[BillingPeriod]:
+        return [period for period in map(self._chosen, records) if period.first_day <= period.last_day]
 
     def _chosen(self, record: Record) -> BillingPeriod:
         """Cut the period to the days asked for; nothing is cut off where days to come are all that is left out."""
