@@ -156,7 +156,7 @@ def _cut(records: Iterable[Records], size: int) -> Iterator[Records]:
     for some in records:
         rest = some
         while rest.count >= room:
-            first, rest = rest.halves(room)
+            first, rest = rest.split(room)
             yield first
             room = size
         if rest.count:

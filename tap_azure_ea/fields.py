@@ -261,3 +261,8 @@ _JSON = json.JSONDecoder(strict=False, parse_float=Decimal, parse_constant=_no_c
 
 # What reads many texts at once, or says by None that one of them is no such value as most are.
 READ_TEXTS: Mapping[Read, ReadTexts] = {_text: _texts, _number: _numbers}
+# The kinds of values that a reader leaves as they are.
+READY: Mapping[Read, frozenset[type]] = {
+    _number: frozenset({int, Decimal, type(None)}),
+    _flag: frozenset({bool, type(None)}),
+}

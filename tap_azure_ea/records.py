@@ -6,7 +6,6 @@ import gc
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache, partial
 from itertools import compress, islice
 from operator import itemgetter
@@ -14,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from tap_azure_ea.fields import READ_TEXTS, Field, Read, flag, json_object, number, own
+from tap_azure_ea.fields import READ_TEXTS, READY, Field, Read, json_object, own
 
 Row = Mapping[str, Any]
 Record = dict[str, Any]
@@ -28,14 +27,12 @@ EXTRA = own(
 )
 
 
-# As many rows as a processor keeps at hand.
+# As many rows at a time as fit into a processor's cache.
 CHUNK = 250
 MISFIT = object()
 NOTHING = type(None)
 # Of these, equal values are the same value; 1.0 and 1.00 are equal and not the same.
 TEXT_ALONE, TEXTS, INTEGERS = frozenset({str}), frozenset({str, NOTHING}), frozenset({int, NOTHING})
-# The kinds of values that a reader leaves as they are.
-READY = {number("", "").read: frozenset({int, Decimal, NOTHING}), flag("", "").read: frozenset({bool, NOTHING})}
 
 
 def collect_rarely() -> None:
@@ -80,7 +77,7 @@ class Records:
         """Return those that are chosen."""
         return Records({name: list(compress(values, chosen)) for name, values in self.columns.items()}, sum(chosen))
 
-    def halves(self, count: int) -> tuple[Records, Records]:
+    def split(self, count: int) -> tuple[Records, Records]:
         """Return the first so many, and the rest."""
         first = Records({name: values[:count] for name, values in self.columns.items()}, min(count, self.count))
         return first, Records({name: v[count:] for name, v in self.columns.items()}, self.count - first.count)

@@ -136,6 +136,9 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
 ).to_dict()  # fmt: skip
 
 
+SECRETS = frozenset(name for name, schema in CONFIG_JSONSCHEMA["properties"].items() if schema.get("secret"))
+
+
 class Settings:
     """The settings of one run, trimmed."""
 

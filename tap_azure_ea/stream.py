@@ -48,11 +48,12 @@ class SnapshotStream(Stream, Generic[API]):
 
     ``needs_one_of`` are settings without which there is nothing to ask for; ``failures`` says why some could not be
     read, and what, while the rest was, and ``refusals`` holds the errors themselves; ``unready`` says what Azure was
-    still preparing. ``amounts`` are the columns whose
-    sums the bookmarks keep, the first of them the one that the log of refreshes shows; ``divided_by`` names columns
-    whose values are summed apart. ``changing`` are columns that say nothing of what a charge is for. ``refreshed`` is
-    told of each reading of a billing period. A dataset is ``incremental`` if the next run needs its bookmarks, and
-    ``written_by_others`` if its records come while other datasets are read.
+    still preparing. ``amounts`` are the columns whose sums the bookmarks keep, the first of them the one that the log
+    of refreshes shows; ``divided_by`` names columns whose values are summed apart, ``currency_field`` the one that
+    tells the currency. A dataset that ``has_charges`` may give them a charge_id; ``changing`` are columns that say
+    nothing of what a charge is for. ``refreshed`` is told of each reading of a billing period. A dataset is
+    ``incremental`` if the next run needs its bookmarks, it ``reads_last`` if it is about what others have read, and is
+    ``written_by_others`` if its records come while those are read.
     """
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE

@@ -25,8 +25,9 @@ from tap_azure_ea.api.resource_manager import CLOUDS, ResourceManagerAPI
 from tap_azure_ea.datasets import audit, billing, cost_management, datasets, ea_reporting
 from tap_azure_ea.datasets.audit.period_reconciliation import PeriodReconciliation
 from tap_azure_ea.datasets.audit.period_refreshes import PeriodRefreshes
+from tap_azure_ea.datasets.cost_management.cost_details import as_path
 from tap_azure_ea.records import collect_rarely
-from tap_azure_ea.settings import CONFIG_JSONSCHEMA, Settings
+from tap_azure_ea.settings import CONFIG_JSONSCHEMA, SECRETS, Settings
 from tap_azure_ea.stream import SnapshotStream
 from tap_azure_ea.writer import BufferedWriter, ReaderGoneError, end_without_output
 
@@ -173,7 +174,7 @@ class TapAzureEA(Tap):
         """What this run reads the bill of: the enrollment, and the scope that is set."""
         settings = self.settings
         number = self.sandbox.enrollment_number if settings.sandbox else settings.text("enrollment_number")
-        return {number, settings.text("scope")}
+        return {number, as_path(settings.text("scope"))}
 
     @cached_property
     def sandbox(self) -> Sandbox:
@@ -241,8 +242,7 @@ def _given(config: object) -> Mapping[str, Any]:
 
 
 def _secrets(config: Mapping[str, Any]) -> list[str]:
-    secret = {name for name, schema in TapAzureEA.config_jsonschema["properties"].items() if schema.get("secret")}
-    return [repr(value) for name, value in config.items() if name in secret]
+    return [repr(value) for name, value in config.items() if name in SECRETS]
 
 
 def _without(secrets: list[str], problem: str) -> str:

@@ -510,6 +510,18 @@ def test_every_comparison_of_cost_management_agrees_to_the_last_digit(sandbox: S
     assert compared["marketplaces_and_balance"] == balance["azureMarketplaceServiceCharges"] != 0
 
 
+def test_another_scope_is_compared_as_such_however_it_is_spelt(sandbox: Sandbox) -> None:
+    subscription = f"subscriptions/{sandbox.subscription_ids[0]}"
+    chosen = ["actual_cost_details", "amortized_cost_details", "period_reconciliation", "period_refreshes"]
+    run = sync(
+        billing_settings(sandbox, scope=f"{subscription}/", start_date="2026-02-01", end_date="2026-02-28"),
+        select=dict.fromkeys(chosen),
+    )
+    (record,) = run.records("period_reconciliation")
+    assert (record["scope"], record["comparison"]) == (f"/{subscription}", "amortized_and_actual_cost")
+    assert {record["scope"] for record in run.records("period_refreshes")} == {f"/{subscription}"}
+
+
 def test_a_charge_of_an_unheard_of_kind_is_summed_with_none_that_is_known(sandbox: Sandbox) -> None:
     header = "Date,CostInBillingCurrency,ChargeType,PublisherType,PricingModel\n"
     report = (

@@ -8,7 +8,7 @@ from typing import Any
 
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_azure_ea.settings import CONFIG_JSONSCHEMA
+from tap_azure_ea.settings import CONFIG_JSONSCHEMA, SECRETS
 
 SIGN_IN = "sign_in"
 METHOD = "credential"
@@ -98,9 +98,8 @@ def secrets(config: object) -> tuple[str, ...]:
     """Return the secrets among the settings, wherever they stand."""
     if not isinstance(config, Mapping):
         return ()
-    names = {name for name, schema in CONFIG_JSONSCHEMA["properties"].items() if schema.get("secret")}
     nested = [found for value in config.values() for found in secrets(value)]
-    return tuple(nested) + tuple(value for name, value in config.items() if name in names and isinstance(value, str))
+    return tuple(nested) + tuple(value for name, value in config.items() if name in SECRETS and isinstance(value, str))
 
 
 def _property(name: str) -> dict[str, Any]:

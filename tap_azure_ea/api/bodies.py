@@ -54,10 +54,12 @@ def words(body: bytes) -> str:
 
 
 def _replace_half(escape: re.Match[bytes]) -> bytes:
-    return b"\\ufffd" if len(escape[0]) == len(rb"\ud83d") else escape[0]
+    return b"\\ufffd" if escape["half"] else escape[0]
 
 
-_SURROGATES = re.compile(rb"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}", re.IGNORECASE)
+_SURROGATES = re.compile(
+    rb"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|(?P<half>\\ud[89a-f][0-9a-f]{2})", re.IGNORECASE
+)
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])

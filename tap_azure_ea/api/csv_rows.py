@@ -14,6 +14,7 @@ from typing import IO, Any, cast
 
 ZIP, GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
 LONGEST_PREAMBLE = 50
+# As many rows at a time as fit into a processor's cache.
 TABLE_SIZE = 250
 LONGEST_CELL = 2**31 - 1
 

@@ -114,7 +114,7 @@ class ResourceUsage(BillingStream):
         if granularity != self._granularity:
             error = (
                 f"{self.name} was read with usage_granularity {granularity} so far, and rows of another would not "
-                "replace those. Set it back, or drop the table and run with --full-refresh."
+                "replace those. Set it back, or drop the table and reset the state, so that all is read anew."
             )
             raise ConfigValidationError(error, errors=[error])
         asked = {"start_date": self.config.get("start_date"), "parameters": self.parameters(self._granularity)}

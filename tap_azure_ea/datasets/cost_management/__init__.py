@@ -52,7 +52,7 @@ class CostManagementStream(SnapshotStream[ResourceManagerAPI]):
         return f"/providers/Microsoft.Billing/billingAccounts/{quote(self.api.enrollment_number, safe='')}"
 
     @property
-    def scope(self) -> dict[str, str]:
+    def asked_of(self) -> dict[str, str]:
         """What is asked about, with which each context begins: the enrollment, unless a dataset says otherwise."""
         return {ENROLLMENT_NUMBER.name: self.api.enrollment_number}
 
@@ -77,7 +77,7 @@ class MonthlyStream(CostManagementStream):
     @cached_property
     def partitions(self) -> list[dict[str, str]] | None:
         """A context for each month."""
-        return [{**self.scope, BILLING_PERIOD_ID.name: period_id} for period_id in self.periods]
+        return [{**self.asked_of, BILLING_PERIOD_ID.name: period_id} for period_id in self.periods]
 
     @property
     def given(self) -> dict[str, str]:
@@ -97,7 +97,7 @@ class MonthlyStream(CostManagementStream):
         period = self.periods[context[BILLING_PERIOD_ID.name]]
         yield Part(
             f"Period {period.billing_period_id} ({self.place(context)})",
-            f"{' '.join(self.scope.values())} {period.first_day} {period.last_day}",
+            f"{' '.join(self.asked_of.values())} {period.first_day} {period.last_day}",
             {**context, **self.given},
             self.get_context_state(context),
             partial(self._ask, period),

@@ -28,6 +28,11 @@ BY_BILLING_PERIOD = re.compile(
 )
 
 
+def as_path(scope: str) -> str:
+    """Return a scope as it stands in a path, however it is set."""
+    return "/" + scope.strip().strip("/")
+
+
 class CostDetailsStream(MonthlyStream):
     """A report of cost details at the enrollment, or at the ``scope`` that is set instead."""
 
@@ -105,26 +110,26 @@ class CostDetailsStream(MonthlyStream):
         super().__init__(tap, connect)
 
     @property
-    def path(self) -> str:
-        """The scope, as it stands in a path."""
-        return "/" + str(self.config["scope"]).strip().strip("/") if self.config.get("scope") else self.account
+    def scope(self) -> str:
+        """The scope that is set, or the enrollment, as it stands in a path."""
+        return as_path(self.config["scope"]) if self.config.get("scope") else self.account
 
     @property
-    def scope(self) -> dict[str, str]:
+    def asked_of(self) -> dict[str, str]:
         """The scope that is set, or the enrollment."""
-        return {SCOPE.name: self.path} if self.config.get("scope") else super().scope
+        return {SCOPE.name: self.scope} if self.config.get("scope") else super().asked_of
 
     @property
     def given(self) -> dict[str, str]:
         """The scope too, and the enrollment, whichever is asked."""
-        return {**super().given, SCOPE.name: self.path, ENROLLMENT_NUMBER.name: self.api.enrollment_number}
+        return {**super().given, SCOPE.name: self.scope, ENROLLMENT_NUMBER.name: self.api.enrollment_number}
 
     def pages(self, period: BillingPeriod, reader: RecordReader, etag: str | None) -> Iterator[Page]:
         """Yield the pages of a report; a billing period is asked for by name where the scope has billing periods."""
         asked: dict[str, Any] = {"timePeriod": {"start": period.first_day, "end": period.last_day}}
-        if period.whole and BY_BILLING_PERIOD.fullmatch(self.path):
+        if period.whole and BY_BILLING_PERIOD.fullmatch(self.scope):
             asked = {"billingPeriod": period.billing_period_id}
-        report = f"{self.path}/{COST_MANAGEMENT}/generateCostDetailsReport?api-version={COST_MANAGEMENT_VERSION}"
+        report = f"{self.scope}/{COST_MANAGEMENT}/generateCostDetailsReport?api-version={COST_MANAGEMENT_VERSION}"
         return self.api.report_pages(report, reader.recognizes, etag, {"metric": self.metric, **asked})
 
 

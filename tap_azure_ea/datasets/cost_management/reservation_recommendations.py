@@ -66,7 +66,9 @@ class ReservationRecommendations(CostManagementStream):
     def partitions(self) -> list[dict[str, str]] | None:
         """A context for each scope and look-back period."""
         return [
-            {**self.scope, "scope": scope, "look_back_period": days} for scope in SCOPES for days in LOOK_BACK_PERIODS
+            {**self.asked_of, "scope": scope, "look_back_period": days}
+            for scope in SCOPES
+            for days in LOOK_BACK_PERIODS
         ]
 
     def parts(self, context: Context) -> Iterator[Part]:
