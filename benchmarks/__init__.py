@@ -1,1 +1,1 @@
-"""What the tap needs, measured."""
+"""Benchmarks: the time and memory that the tap takes."""

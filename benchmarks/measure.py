@@ -1,7 +1,7 @@
-"""What a pipeline of processes takes: wall time, CPU time and memory, as the operating system counts them.
+"""Wall time, CPU time and memory of a pipeline of processes, as the operating system counts them.
 
-This process stays small and imports little: the peak that is counted for a child includes that of its parent at the
-time when it was started.
+This process stays small and imports little, because the peak memory of a child includes that of its parent at the time
+when the child was started.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Command = Sequence[str]
 
 
 class FailedError(Exception):
-    """What was to be measured did not do what it should."""
+    """A contender cannot be measured or did not produce every row."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Output:
 
 
 def run(pipeline: Sequence[Command], folder: Path) -> tuple[Usage, Output]:
-    """Run commands, each reading what the one before it writes, and read what the last one writes."""
+    """Run a pipeline of commands, and read what the last one writes."""
     with TemporaryFile() as errors:
         started = perf_counter()
         processes: list[subprocess.Popen[bytes]] = []

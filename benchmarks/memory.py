@@ -1,4 +1,4 @@
-"""Peak memory of the tap while it reads a month of charges, or the rate card, from the sandbox: see ``--help``."""
+"""Measure the peak memory of the tap while it reads a month of charges, or the rate card, from the sandbox."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START_DATE = "2026-02-01"
 
 
 def peak(size: int, stream: str, **settings: str) -> tuple[int, int]:
-    """Return the rows of a stream and the tap's peak resident memory in MB."""
+    """Return the number of rows of a stream and the tap's peak resident memory in MB."""
     command = [sys.executable, "-m", "tap_azure_ea.sandbox", "--port", "0", "--today", TODAY, "--size", str(size)]
     with (
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sandbox,
@@ -44,7 +44,7 @@ def peak(size: int, stream: str, **settings: str) -> tuple[int, int]:
 
 
 def run_tap(folder: Path, url: str, stream: str, settings: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start the tap on one stream alone."""
+    """Start the tap with only this stream selected."""
     config: dict[str, Any] = {
         "enrollment_number": "8675309",
         "api_key": "sandbox-api-key",
@@ -73,10 +73,15 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--size", type=int, default=540, help="a million rows of a month, or 78,300 meters (default: 540)"
+        "--size",
+        type=int,
+        default=540,
+        help="multiplies the sandbox's resources; 540 makes a month of a million rows, or 78,300 meters (default: 540)",
     )
-    parser.add_argument("--stream", default="usage_details", help="default: usage_details, in CSV")
-    parser.add_argument("--format", choices=["json", "csv"], default="csv", help="of usage_details (default: csv)")
+    parser.add_argument("--stream", default="usage_details", help="stream to read (default: usage_details)")
+    parser.add_argument(
+        "--format", choices=["json", "csv"], default="csv", help="format of usage_details (default: csv)"
+    )
     arguments = parser.parse_args()
     rows, megabytes = peak(arguments.size, arguments.stream, usage_format=arguments.format)
     print(f"{arguments.stream}: {rows:,} rows, {megabytes} MB at the peak")

@@ -1,4 +1,4 @@
-"""What was measured, as Markdown, and where the documentation shows it."""
+"""Format the measurements as Markdown, and write them into the documentation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Usages = Mapping[str, "Usage | None"]
 
 
 def table(contenders: Mapping[str, Contender], rows: int, usages: Usages, reference: str, name: str) -> str:
-    """Return a row for each contender that was asked for; ``reference`` is who they are compared to, and its name."""
+    """Return a row for each contender that was measured, compared with ``reference``, which is called ``name``."""
     columns: dict[str, Callable[[Contender, Usage], str]] = {
         "rows/s": lambda _, usage: f"{rows / usage.seconds:,.0f}",
         f"times {name}": lambda _, usage: _ratio(usages.get(reference), usage, "{:.1f}"),
@@ -54,7 +54,7 @@ def _ratio(reference: Usage | None, usage: Usage, form: str) -> str:
 
 
 def facts(runs: int, contenders: Mapping[str, Contender]) -> str:
-    """Return what the figures depend on."""
+    """Return a line about date, machine and versions."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIBIBYTE
     machine = f"{os.cpu_count()} CPUs, {memory:.0f} GB, {platform.system()} {platform.machine()}"
     here = ", ".join(f"{package} {version(package)}" for package in OURS)
@@ -67,7 +67,7 @@ def facts(runs: int, contenders: Mapping[str, Contender]) -> str:
 
 
 def _versions(script: str, packages: tuple[str, ...]) -> str:
-    """Return what is in the environment of a script, if it can be made."""
+    """Return the versions in the environment of a script, if the environment can be created."""
     names = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
     try:
         command = [interpreter(script), "-c", names, *packages]
@@ -78,7 +78,7 @@ def _versions(script: str, packages: tuple[str, ...]) -> str:
 
 
 def write(text: str) -> None:
-    """Replace what the document showed."""
+    """Replace the measurements in the document."""
     document = DOCUMENT.read_text(encoding="utf-8")
     head, _, rest = document.partition(BEGIN)
     _, _, foot = rest.partition(END)

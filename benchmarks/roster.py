@@ -1,4 +1,4 @@
-"""Who is measured, and what each of them is asked to do."""
+"""The contenders, and the commands that each of them runs."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ BATCHES = "batches"
 class Contender:
     """One row of a table.
 
-    ``floor`` is the one that does the least possible with the same input, and ``script`` what has an environment of its
-    own.
+    ``floor`` is the contender that does the least possible with the same input. ``script`` is the script that runs in
+    an environment of its own, if there is one.
     """
 
     title: str
@@ -42,7 +42,7 @@ def records(output: Output, _work: Path) -> int:
 
 
 def said(output: Output, _work: Path) -> int:
-    """Return the number in the last line."""
+    """Return the number at the end of the last line."""
     return int(output.tail.split()[-1])
 
 
@@ -59,7 +59,7 @@ def parquet_rows(_output: Output, work: Path) -> int:
 
 
 def tap(site: Site, usage_format: str = "json", *, charge_id: bool = False, **encoding: str) -> list[Command]:
-    """Return the tap, reading usage alone; ``encoding`` is that of BATCH files."""
+    """Return the tap, reading usage only; ``encoding`` is that of BATCH files."""
     config: dict[str, Any] = {
         "enrollment_number": ENROLLMENT,
         "api_key": "benchmark",
@@ -78,7 +78,7 @@ def tap(site: Site, usage_format: str = "json", *, charge_id: bool = False, **en
 
 @lru_cache
 def _catalog(charge_id: bool) -> str:  # noqa: FBT001 - the setting
-    """Return the catalog with usage alone selected; another process discovers it."""
+    """Return the catalog with only usage selected; another process discovers it."""
     environment = {
         **ENVIRONMENT,
         "TAP_AZURE_EA_ENROLLMENT_NUMBER": ENROLLMENT,
@@ -112,7 +112,7 @@ def theirs(script: str, *arguments: str) -> Command:
 
 @lru_cache
 def interpreter(script: str) -> str:
-    """Return the interpreter of a script's environment, made by uv as its first lines say, with our Python."""
+    """Return the interpreter of a script's environment, which uv creates from the script's first lines."""
     uv = os.environ.get("UV") or shutil.which("uv")
     if not uv:
         raise FailedError(f"uv makes the environment of {script}, and is not on the path")

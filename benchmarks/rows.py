@@ -1,4 +1,4 @@
-"""Usage rows as Azure sends them, invented: as wide as real ones, no two alike, the same in every run."""
+"""Invented usage rows in Azure's format: as wide as real ones, no two alike, the same in every run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def rows(count: int) -> Iterator[dict[str, Any]]:
 
 
 def write(count: int, url: str, pages: Path, report: Path) -> list[tuple[int, int]]:
-    """Write the pages, which link to each other at ``url``, and the report; return where each page lies."""
+    """Write the pages, which link to each other at ``url``, and the report; return offset and length of each page."""
     places: list[tuple[int, int]] = []
     names = [name[0].lower() + name[1:] for name in COLUMNS]
     found = rows(count)

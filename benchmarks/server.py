@@ -1,4 +1,4 @@
-"""An EA Reporting API that costs next to nothing: everything it answers lies ready in files."""
+"""An EA Reporting API that takes almost no time itself: it sends prepared files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.site import ENROLLMENT, PERIOD, REPORT, USAGE_PATH
 
 
 class Server(ThreadingHTTPServer):
-    """Serves so many rows, from files that it writes first."""
+    """Serves this number of rows, from files that it writes first."""
 
     def __init__(self, rows: int, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -25,7 +25,7 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers with what lies ready."""
+    """Answers from the prepared files."""
 
     server: Server
     protocol_version = "HTTP/1.1"
@@ -50,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(404, {"error": {"code": "NotFound", "message": f"{parts.path} is not served"}})
 
     def do_POST(self) -> None:
-        """Take a report, which is ready at the first poll."""
+        """Accept a report, which is ready at the first poll."""
         self._answer(202, self._report(1))
 
     def _report(self, status: int) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Write the files, say where they are served, and serve them."""
+    """Write the files, print the address, and serve them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)

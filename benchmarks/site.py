@@ -1,4 +1,4 @@
-"""Where the rows are: what the server and those who are measured agree on."""
+"""Where the rows are, for the server and for the contenders."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ class Site:
 
     @property
     def usage_url(self) -> str:
-        """The first page."""
+        """The address of the first page."""
         return self.url + USAGE_PATH

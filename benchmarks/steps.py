@@ -1,4 +1,4 @@
-"""Where the time of reading a CSV report goes: each step with all before it, in one process, best of a few."""
+"""Measure the steps of reading a CSV report: each with all those before it, in one process, best of several tries."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ def floor(report: Path) -> Iterator[dict[str, str]]:
 
 
 def tables(report: Path) -> Iterator[Table]:
-    """Have Python's csv module find the cells, check the lines, and gather them."""
+    """Find the cells with Python's csv module, and check and gather the lines."""
     return csv_tables(report.open("rb"), lambda cells: "Cost" in cells)
 
 
 def read(report: Path) -> Iterator[Records]:
-    """Turn rows into columns, and what the cells say into values."""
+    """Turn rows into columns, and cells into values."""
     reader = RecordReader(UsageDetails.fields, NAMES, {"enrollment_number": "1", "billing_period_id": "202602"})
     for table in tables(report):
         yield reader.read_columns(table.names, tuple(zip(*table.cells, strict=True)), len(table.cells), texts=True)
 
 
 def write(report: Path) -> Iterator[bytes]:
-    """Make lines of them."""
+    """Encode the records as lines."""
     return (_encode(list(records.packed())) for records in read(report))
 
 
 def best(step: Callable[[], object]) -> float:
-    """Return the microseconds a row of the fastest of some tries."""
+    """Return the microseconds per row of the fastest try."""
     seconds = []
     for _ in range(TRIES):
         started = perf_counter()
@@ -60,7 +60,7 @@ def best(step: Callable[[], object]) -> float:
 
 
 def measure() -> dict[str, float]:
-    """Return the microseconds a row of each step and all before it."""
+    """Return the microseconds per row of each step and all those before it."""
     collect_rarely()
     with TemporaryDirectory() as folder:
         report = Path(folder) / "report.csv"

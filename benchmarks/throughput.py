@@ -1,6 +1,6 @@
-"""How fast this tap reads, beside others that read the same rows from the same server: see ``--help``.
+"""Measure how fast this tap and other tools read the same rows from the same server.
 
-Every run is that of a whole process, start-up included, and every run must produce every row.
+Every run is that of a whole process, including start-up, and must produce every row.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.site import Site
 
 @contextmanager
 def serving(rows: int, folder: Path) -> Iterator[str]:
-    """Serve so many rows, from files in the folder."""
+    """Serve this number of rows, from files in the folder."""
     command = [sys.executable, "-m", "benchmarks.server", "--rows", str(rows), "--folder", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None  # noqa: S101 - it was asked for
@@ -36,7 +36,7 @@ def serving(rows: int, folder: Path) -> Iterator[str]:
 
 
 def measure(contender: Contender, rows: int, url: str, served: Path) -> Usage:
-    """Run once, in an empty folder; raise ``FailedError`` where that did not produce every row."""
+    """Run once, in an empty folder; raise ``FailedError`` if that did not produce every row."""
     with TemporaryDirectory() as folder:
         work = Path(folder)
         usage, output = run(contender.pipeline(Site(url, served, work)), work)
@@ -47,7 +47,7 @@ def measure(contender: Contender, rows: int, url: str, served: Path) -> Usage:
 
 
 def compare(rows: int, runs: int, chosen: Mapping[str, Contender]) -> dict[str, Usage | None]:
-    """Run all in turn, so many times over, and return the medians; None for what failed, with the reason on stderr."""
+    """Run all in turn, ``runs`` times, and return the medians; None for what failed, with the reason on stderr."""
     usages: dict[str, list[Usage]] = {key: [] for key in chosen}
     failed: set[str] = set()
     with TemporaryDirectory() as folder, serving(rows, Path(folder)) as url:
@@ -73,15 +73,24 @@ def _median(usages: list[Usage]) -> Usage:
 
 
 def main() -> None:
-    """Measure, print, and with ``--write`` put what was printed where the documentation shows it."""
+    """Measure and print; with ``--write``, put the tables into the documentation."""
     everyone = {**READING, **LOADING}
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=[100_000], help="one number or several (100000)")
-    parser.add_argument("--runs", type=int, default=3, help="of each, of which the median is shown (3)")
     parser.add_argument(
-        "--only", nargs="+", choices=everyone, default=list(everyone), metavar="WHO", help="%(choices)s"
+        "--rows", type=int, nargs="+", default=[100_000], help="number of rows, or several numbers (default: 100000)"
     )
-    parser.add_argument("--write", action="store_true", help="put what is printed into docs/performance.md")
+    parser.add_argument(
+        "--runs", type=int, default=3, help="runs of each contender, whose median is shown (default: 3)"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=everyone,
+        default=list(everyone),
+        metavar="CONTENDER",
+        help="contenders to measure (default: all): %(choices)s",
+    )
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/performance.md")
     arguments = parser.parse_args()
     chosen = {key: contender for key, contender in everyone.items() if key in arguments.only}
     parts = [facts(arguments.runs, chosen)]

@@ -124,7 +124,7 @@ def test_every_dataset_names_its_source_and_describes_every_field() -> None:
         assert "https://learn.microsoft.com/" in (inspect.getdoc(dataset) or ""), dataset
         names = [field.name for field in dataset.fields]
         assert len(names) == len(set(names))
-        assert all(field.description.endswith((".", ";", "null when empty.")) for field in dataset.fields)
+        assert all(field.description.endswith(".") for field in dataset.fields)
 
 
 def test_rooms_have_names() -> None:

@@ -50,7 +50,9 @@ def test_one_version_is_named_everywhere() -> None:
     assert ("LABEL", f"io.airbyte.version={VERSION[1]}") in steps()
     assert ("LABEL", f"io.airbyte.name={METADATA['dockerRepository']}") in steps()
     assert re.search(rf"^\| {re.escape(VERSION[1])} \|", PAGE, re.MULTILINE)
-    assert f"-t {METADATA['dockerRepository']}:{VERSION[1]} ." in PAGE
+    built = f"docker build -f connectors/source-azure-ea/Dockerfile -t <your registry>/source-azure-ea:{VERSION[1]} ."
+    assert f"\n{built}\n" in PAGE
+    assert f": {built}\n" in (CONNECTOR / "Dockerfile").read_text(encoding="utf-8")
 
 
 def test_the_steps_of_the_image_done_by_hand_give_both_executables(tmp_path: Path) -> None:
@@ -87,12 +89,11 @@ def test_the_metadata_allow_every_host_that_is_asked() -> None:
 
 
 def test_the_page_lists_the_streams_with_their_keys_and_modes() -> None:
-    words = {"full_refresh": "Full refresh", "incremental": "incremental"}
     expected = [
         [
             f"`{name}`",
             ", ".join(f"`{key}`" for (key,) in stream["source_defined_primary_key"]),
-            ", ".join(words[mode] for mode in stream["supported_sync_modes"]),
+            ", ".join(stream["supported_sync_modes"]).replace("_", " ").capitalize(),
         ]
         for name, stream in sorted(discovered().items())
     ]
@@ -100,7 +101,7 @@ def test_the_page_lists_the_streams_with_their_keys_and_modes() -> None:
 
 
 def test_the_page_lists_the_ways_to_sign_in() -> None:
-    rows = {method.strip("`"): beside for method, beside in table("The settings are those of the Singer tap")}
+    rows = {method.strip("`"): beside for method, beside in table("## Setup guide")}
     assert [*rows] == [*METHODS]
     for method, (_, needed, more) in METHODS.items():
         assert re.findall(r"`(\w+)`", rows[method]) == [*needed, *more]

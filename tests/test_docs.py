@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import duckdb
 import meltano.schemas
 import pytest
 import yaml
@@ -19,10 +20,13 @@ from jsonschema import Draft7Validator
 from tap_azure_ea.api.http import MAX_TRIES
 from tap_azure_ea.api.retry_after import LONGEST_WAIT
 from tap_azure_ea.datasets import audit, billing, cost_management, datasets, ea_reporting
+from tap_azure_ea.sandbox import Sandbox
 from tap_azure_ea.tap import TapAzureEA
+from tests.conftest import settings, sync
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = [path for folder in (".", "docs", "examples/*") for path in sorted(PROJECT.glob(f"{folder}/*.md"))]
 SETTINGS: dict[str, Any] = TapAzureEA.config_jsonschema["properties"]
 BUILT_IN = ("stream_map", "faker_config", "flattening_", "batch_config")
 OURS = {name: schema for name, schema in SETTINGS.items() if not name.startswith(BUILT_IN)}
@@ -49,10 +53,10 @@ def test_the_readmes_settings_are_the_taps() -> None:
 @pytest.mark.parametrize(
     ("heading", "family"),
     [
-        ("### Of the EA Reporting API", ea_reporting),
-        ("### Of the Azure Billing APIs", billing),
-        ("### Of Cost Management", cost_management),
-        ("### Of the tap itself", audit),
+        ("### EA Reporting API", ea_reporting),
+        ("### Azure Billing APIs", billing),
+        ("### Cost Management", cost_management),
+        ("### Written by the tap", audit),
     ],
 )
 def test_the_readmes_streams_are_the_taps(heading: str, family: ModuleType) -> None:
@@ -73,27 +77,45 @@ def test_the_readme_states_the_limits_of_the_code() -> None:
     assert "at most an hour" in README
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CONTRIBUTING.md",
-        "CHANGELOG.md",
-        "docs/MIGRATION.md",
-        "docs/airbyte.md",
-        "docs/performance.md",
-    ],
-)
-def test_links_inside_the_project_lead_somewhere(document: str) -> None:
-    text = (PROJECT / document).read_text(encoding="utf-8")
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_links_inside_the_project_lead_somewhere(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
     links = [link.partition("#") for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
     for path, _, anchor in links:
-        target = (PROJECT / document).parent / path if path else PROJECT / document
+        target = document.parent / path if path else document
         assert target.exists(), path
         if anchor:
             headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
-            assert anchor in {heading.lower().replace(" ", "-") for heading in headings}
+            assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, anchor
+
+
+def test_the_batch_pages_statements_give_duckdb_the_current_bill(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (PROJECT / "docs" / "batch.md").read_text(encoding="utf-8")
+    (settings_block,) = re.findall(r"```json\n(.+?)```", page, re.DOTALL)
+    batch_config = json.loads(settings_block)["batch_config"]
+    batch_config["storage"]["root"] = (tmp_path / "bill").as_uri()
+    current, load = re.findall(r"```sql\n(.+?)```", page, re.DOTALL)[:2]
+    monkeypatch.chdir(tmp_path)
+    config, loaded, state = settings(sandbox, batch_config=batch_config), set[Path](), None
+    with duckdb.connect() as database:
+        for _ in range(3):
+            state = sync(config, state, select={"usage_details": []}).state
+            (name, *_) = sorted({*tmp_path.glob("bill/*")} - loaded)
+            loaded |= {*tmp_path.glob("bill/*")}
+            (moment,) = re.findall(r"--usage_details-(\w+Z)-", name.name)
+            database.execute(load.replace("20260301T060000123456Z", moment))
+            costs = "select billing_period_id, row_number, cost::decimal(38, 28)"
+            expected = [
+                (period, number, row["cost"])
+                for period in sorted(sandbox.bill.periods)
+                for number, row in enumerate(sandbox.bill.usage(period), start=1)
+            ]
+            table = "usage_details where _sdc_deleted_at is null"
+            assert database.execute(f"{costs} from {table} order by all").fetchall() == expected
+            assert database.execute(f"{costs} from ({current}) order by all").fetchall() == expected
+            sandbox.bill.restate("202601")
 
 
 def test_the_architecture_names_every_room() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -59,13 +60,18 @@ class Project:
             return database.execute(sql).fetchall()
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    folder = tmp_path_factory.mktemp("project")
+def copied(folder: Path) -> Path:
+    """Copy the Meltano project into a folder, and return it."""
     for name in COPIED:
         source, target = PROJECT / name, folder / name
         target.parent.mkdir(exist_ok=True)
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    folder = copied(tmp_path_factory.mktemp("project"))
     with Sandbox(today=date(2026, 3, 10), first_day=date(2025, 3, 1)) as sandbox:
         made = Project(folder, sandbox)
         made.meltano("install", "extractor", "tap-azure-ea")
@@ -306,3 +312,76 @@ def charges(sandbox: Sandbox) -> dict[str, list[tuple[tuple[str, int], Decimal, 
         ]
         for stream, metric in metrics.items()
     }
+
+
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+TODAY = datetime.now(tz=timezone.utc).date()
+LAST_DAY = TODAY.replace(day=1) - timedelta(1)
+FIRST_DAY = LAST_DAY.replace(day=1)
+
+
+def section(heading: str) -> str:
+    """Return a section of the README."""
+    return re.split(r"^##+ ", README.split(f"\n### {heading}\n")[1], flags=re.MULTILINE)[0]
+
+
+def commands_of(heading: str) -> str:
+    """Return the first block of commands in a section."""
+    return section(heading).split("```console\n")[1].split("```")[0]
+
+
+def type_in(commands: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run commands as a reader would who has uv and nothing of this environment."""
+    uv = os.environ.get("UV") or shutil.which("uv")
+    assert uv
+    ours = str(Path(sys.executable).parent)
+    path = [str(folder / "bin"), str(Path(uv).parent), *os.environ["PATH"].split(os.pathsep)]
+    settings = {
+        "PATH": os.pathsep.join(place for place in path if place != ours),
+        "UV_TOOL_DIR": str(folder / "tools"),
+        "UV_TOOL_BIN_DIR": str(folder / "bin"),
+        "MELTANO_CLI_DISABLE_VERSION_CHECK": "1",
+        "NO_COLOR": "1",
+    }
+    outer = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],  # noqa: S607 - whichever bash the reader has
+        cwd=folder, env=outer | settings | more, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def costs_of_the_month() -> list[Decimal]:
+    bill = Bill(ENROLLMENT_NUMBER, TODAY, date(TODAY.year - 1, 1, 1))
+    return [row["cost"] for row in bill.usage(f"{FIRST_DAY:%Y%m}")]
+
+
+def test_the_readmes_commands_with_meltano_load_the_sandboxs_bill(tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    ran = type_in(
+        commands_of("With Meltano"), folder,
+        TAP_AZURE_EA_START_DATE=str(FIRST_DAY),
+        TAP_AZURE_EA_END_DATE=str(LAST_DAY),
+        TAP_AZURE_EA__SELECT='["usage_details.*"]',
+    )  # fmt: skip
+    assert "Plugin configuration is valid" in ran.stdout + ran.stderr
+    with duckdb.connect(str(folder / "output" / "bill.duckdb"), read_only=True) as database:
+        found = database.execute("select cost from azure.usage_details order by row_number").fetchall()
+    assert found == [(float(cost),) for cost in costs_of_the_month()]
+
+
+def test_the_readmes_commands_without_meltano_load_the_sandboxs_bill_once(tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    config = {"sandbox": True, "start_date": str(FIRST_DAY), "end_date": str(LAST_DAY)}
+    (folder / "config.json").write_text(json.dumps(config))
+    (target,) = re.findall(r"`(uv tool install target-jsonl)`", section("On its own"))
+    (option,) = re.findall(r"`(--state state\.json)`", section("On its own"))
+    commands = commands_of("On its own")
+    type_in(f"{target}\n{commands}", folder)
+    (lines,) = folder.glob("usage_details-*.jsonl")
+    found = [Decimal(str(decode(line)["cost"])) for line in lines.read_bytes().splitlines()]
+    assert found == costs_of_the_month()
+    read = next(command for command in commands.splitlines() if "--catalog" in command)
+    again = type_in(read.replace("--catalog", f"{option} --catalog"), folder)
+    assert "Finished usage_details: 1 unchanged; 0 rows" in again.stderr

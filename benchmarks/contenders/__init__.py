@@ -1,1 +1,1 @@
-"""Who is measured: one script each, with an environment of its own where it needs one."""
+"""The tools that are measured: one script each, with an environment of its own if it needs one."""

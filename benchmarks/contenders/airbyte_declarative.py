@@ -2,7 +2,7 @@
 # requires-python = ">=3.10,<3.15"
 # dependencies = ["airbyte-cdk~=7.39"]
 # ///
-"""A source of Airbyte's low-code kind, written as its documentation shows, on the released CDK."""
+"""A low-code Airbyte source, written as the documentation shows, on the released CDK."""
 
 from __future__ import annotations
 

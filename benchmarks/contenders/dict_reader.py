@@ -1,4 +1,4 @@
-"""Read a local CSV file with csv.DictReader, and do nothing with its rows but count them."""
+"""Read a local CSV file with csv.DictReader and count its rows."""
 
 from __future__ import annotations
 

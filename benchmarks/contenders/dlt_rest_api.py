@@ -2,7 +2,7 @@
 # requires-python = ">=3.10,<3.15"
 # dependencies = ["dlt[duckdb,parquet]~=1.31"]
 # ///
-"""A rest_api source of dlt, written as its documentation shows: extracted only, or loaded into DuckDB as Parquet."""
+"""A rest_api source of dlt, written as the documentation shows: extracted only, or loaded into DuckDB as Parquet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The floor: fetch, decode, rename and write, and nothing else; no errors, no types, no state, no schema."""
+"""The floor: fetch, decode, rename and write, without types, schema, state or error handling."""
 
 from __future__ import annotations
 

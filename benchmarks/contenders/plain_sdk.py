@@ -1,4 +1,4 @@
-"""A plain tap, as the SDK's template begins it: a RESTStream, its schema, and the link to the next page."""
+"""A plain tap, as the SDK's template starts: a RESTStream, its schema, and the link to the next page."""
 
 from __future__ import annotations
 

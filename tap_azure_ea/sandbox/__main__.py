@@ -1,4 +1,4 @@
-"""Serve the sandbox by itself: ``python -m tap_azure_ea.sandbox``."""
+"""Serve the sandbox on its own: ``python -m tap_azure_ea.sandbox``."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tap_azure_ea import sandbox
 from tap_azure_ea.sandbox.server import ACCOUNT_OWNER_KEY, API_KEY, ENROLLMENT_NUMBER
 
 CONTROL = f"""\
-The API key {ACCOUNT_OWNER_KEY} is an account owner's: it may read no balances and no prices.
+The API key {ACCOUNT_OWNER_KEY} belongs to an account owner and cannot read balances or prices.
 
-It prints what else its clients need: where to sign in for the Azure Billing APIs, with which tenant, client and
-secret, and which certificate to trust there; an access token, for who does not want to sign in; and the subscriptions.
+It prints everything else that clients need: where to sign in for the Azure Billing APIs, with which tenant, client and
+secret, and which certificate to trust there; an access token for clients that do not sign in; and the subscriptions.
 
 While it runs:
   POST /sandbox/restate/202609 restates a billing period, /sandbox/restate/2026-09-07 the usage reported on a day, and
   /sandbox/restate/rate%20card the rate card.
-  POST /sandbox/faults says what happens next, as a JSON object such as
+  POST /sandbox/faults queues a fault, a JSON object such as
     {{"path": "usagedetails", "status": 429, "headers": {{"Retry-After": "3"}}, "times": 2}}"""
 
 
@@ -33,12 +33,14 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=int, default=8080, help="port on 127.0.0.1 (default: 8080)")
-    parser.add_argument("--today", type=date.fromisoformat, help="the day of the bill (default: today, UTC)")
+    parser.add_argument(
+        "--today", type=date.fromisoformat, help="day of the bill, such as 2026-03-10 (default: today, UTC)"
+    )
     parser.add_argument(
         "--size", type=int, default=1, help="multiplies the number of resources and of list prices (default: 1)"
     )
     parser.add_argument("--enrollment-number", default=ENROLLMENT_NUMBER, help=f"default: {ENROLLMENT_NUMBER}")
-    parser.add_argument("--api-key", default=API_KEY, help=f"reads everything (default: {API_KEY})")
+    parser.add_argument("--api-key", default=API_KEY, help=f"API key that can read everything (default: {API_KEY})")
     # Who is terminated leaves no files behind either.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with sandbox.Sandbox(**vars(parser.parse_args())) as served, contextlib.suppress(KeyboardInterrupt):

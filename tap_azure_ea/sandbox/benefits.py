@@ -1,4 +1,4 @@
-"""What reservations and the savings plan cover day by day, and what each hour of that has cost when it is amortized."""
+"""What reservations and the savings plan cover day by day, and the amortized cost of each hour."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _METERS = {"Standard_D4s_v5": D4, "Standard_E8s_v5": E8}
 
 @dataclass(frozen=True)
 class Benefit:
-    """A reservation or a savings plan; ``root`` is what the id of its order begins with."""
+    """A reservation or a savings plan; ``root`` is the beginning of its order's id."""
 
     name: str
     model: str
@@ -43,13 +43,13 @@ class Benefit:
 
     @property
     def id(self) -> str:
-        """What Resource Manager calls it."""
+        """Its id in Resource Manager."""
         return f"{self.root}/{guid(self.name)}"
 
 
 @dataclass(frozen=True)
 class Use:
-    """For how many hours of a day a resource, or ``NOBODY``, used a benefit, and what those hours have cost."""
+    """The hours of a day that a resource, or ``NOBODY``, used a benefit, and the cost of those hours."""
 
     benefit: Benefit
     day: date
@@ -76,7 +76,7 @@ def reserved(reservation: Reservation) -> Benefit:
 
 
 def uses(bill: Bill, first_day: date, last_day: date) -> Iterator[Use]:
-    """Return who used what, and what was left: each day's hours and costs add up to what was reserved and paid."""
+    """Return what was used and what was left: each day's hours and costs add up to what was reserved and paid."""
     known = {guid(reservation.name): reservation for reservation in RESERVATIONS}
     details = reservations.details(bill, first_day, last_day)
     for (reservation_id, time), found in groupby(details, key=itemgetter("reservationId", "usageDate")):
@@ -91,7 +91,7 @@ def uses(bill: Bill, first_day: date, last_day: date) -> Iterator[Use]:
 
 
 def commitments(bill: Bill, first_day: date, last_day: date) -> list[date]:
-    """Return on which of these days the savings plan was paid, ``COMMITMENT`` each day."""
+    """Return the days on which the savings plan was paid, ``COMMITMENT`` each day."""
     bought = date(bill.first_day.year, SAVINGS_PLAN_MONTH, 1)
     return days_between(max(first_day, bought), min(last_day, bill.today - timedelta(1)))
 
@@ -110,7 +110,7 @@ def amortized(bill: Bill, reservation: Reservation, day: date) -> Decimal:
 
 
 def part(total: Decimal, start: Decimal | int, end: Decimal | int, whole: Decimal | int) -> Decimal:
-    """Return what of a total is between two points of a whole; parts add up to the total in spite of 28 decimals."""
+    """Return the part of a total between two points of a whole; parts add up to the total despite 28 decimals."""
     before, until = (WIDE.quantize(WIDE.divide(WIDE.multiply(total, point), whole), SMALLEST) for point in (start, end))
     return WIDE.subtract(until, before)
 
@@ -133,7 +133,7 @@ def _planned(bill: Bill, day: date) -> dict[str, Decimal]:
 
 
 def charges(bill: Bill, first_day: date, last_day: date) -> Iterator[tuple[Benefit, Row]]:
-    """Return what was paid for reservations, or refunded, in these days."""
+    """Return what was paid or refunded for reservations on these days."""
     known = {guid(f"{reservation.name} order"): reserved(reservation) for reservation in RESERVATIONS}
     for row in reservations.charges(bill, first_day, last_day):
         yield known[row["reservationOrderId"]], row

@@ -1,4 +1,4 @@
-"""The sandbox enrollment's bill: the same for the same day and size, and adding up to the last digit."""
+"""The sandbox enrollment's bill: the same for the same day and size; it adds up to the last digit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECOND_CORRECTION = 21
 class Bill:
     """What an enrollment owes as of ``today``; ``size`` multiplies the resources.
 
-    Usage is there up to the day before ``today``. A closed period is restated on the 4th day of the next month (late
+    There is usage up to the day before ``today``. A closed period is restated on the 4th day of the next month (late
     usage arrives) and on its 21st (a price is corrected), and whenever ``restate`` is called. ``restatements`` counts
     those by period, by reported day (such as 2026-03-07) and of the ``rate card``.
     """
@@ -50,7 +50,7 @@ class Bill:
         return date(year, month, 1), date(year, month, calendar.monthrange(year, month)[1])
 
     def periods_within(self, first_day: date, last_day: date) -> list[str]:
-        """Return the ids of the periods that have any of these days, oldest first."""
+        """Return the ids of the periods that contain any of these days, oldest first."""
         days = {period: self.days(period) for period in reversed(self.periods)}
         return [period for period, (first, last) in days.items() if first <= last_day and first_day <= last]
 
@@ -63,13 +63,13 @@ class Bill:
     def restate(self, part: str) -> None:
         """Restate a period, a reported day or the rate card once more.
 
-        A period is given more rows the first time, is priced anew the second time, and loses rows from then on. A
-        reported day is given more rows the first time and loses rows from then on. In the rate card a price changes.
+        A period gets more rows the first time, new prices the second time, and loses rows from then on. A reported day
+        gets more rows the first time and loses rows from then on. In the rate card a price changes.
         """
         self.restatements[part] = self.restatements.get(part, 0) + 1
 
     def version(self, period: str) -> str:
-        """Return what changes whenever the period's rows do."""
+        """Return a value that changes whenever the period's rows do."""
         return f"{self.size} {self.revision(period)} {min(self.days(period)[1], self.today - timedelta(1))}"
 
     def usage(self, period: str) -> list[Row]:
@@ -77,7 +77,7 @@ class Bill:
         return self._usage(period, self.version(period), self.revision(period))
 
     def usage_within(self, first_day: date, last_day: date) -> list[Row]:
-        """Return the usage rows of these days; those of a whole period need not be looked at one by one."""
+        """Return the usage rows of these days; for a whole period, without looking at each row."""
         rows: list[Row] = []
         for period in self.periods_within(first_day, last_day):
             first, last = self.days(period)
@@ -191,7 +191,7 @@ class Bill:
 
 
 def days_between(first_day: date, last_day: date) -> list[date]:
-    """Return these days and all between them; none if the last is before the first."""
+    """Return the days from the first to the last, both included; none if the last is before the first."""
     return [first_day + timedelta(number) for number in range((last_day - first_day).days + 1)]
 
 

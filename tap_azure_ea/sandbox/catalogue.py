@@ -1,4 +1,4 @@
-"""Who and what the sandbox enrollment pays for: departments, subscriptions, meters and workloads, all invented."""
+"""What the sandbox enrollment pays for: departments, subscriptions, meters and workloads, all invented."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def guid(name: str) -> str:
 
 
 class Season(Enum):
-    """How a workload's use moves through the week, the month and the year."""
+    """How the use of a workload varies over the week, the month and the year."""
 
     STEADY = "every day alike"
     OFFICE = "weekdays only"
@@ -67,7 +67,7 @@ class Meter:
 
 @dataclass(frozen=True)
 class Region:
-    """What meters call a region, and how its list prices compare with West Europe's."""
+    """The name of a region in meters, and how its list prices compare with those of West Europe."""
 
     name: str
     factor: Decimal
@@ -210,7 +210,7 @@ PRODUCTS = sorted(dict.fromkeys((w.meter, w.region) for w in WORKLOADS), key=lam
 
 
 def meter_id(meter: Meter, region: str) -> str:
-    """Return the id of a meter, which it has in one region only."""
+    """Return the id of a meter in a region."""
     return guid(f"{meter.part_number} {region}")
 
 

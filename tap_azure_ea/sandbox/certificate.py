@@ -1,4 +1,4 @@
-"""A certificate for loopback that signs itself, made anew each time."""
+"""A self-signed certificate for loopback, created anew each time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def server_context(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """Return what a server needs to be trusted, and the file that its clients shall trust."""
+    """Return the TLS context of a server, and the file that its clients have to trust."""
     # Only who signs in needs to load it.
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat  # noqa: PLC0415
@@ -30,7 +30,7 @@ def server_context(folder: Path) -> tuple[ssl.SSLContext, Path]:
 
 
 def _certificate(key: EllipticCurvePrivateKey) -> Certificate:
-    """Return a certificate that is valid whatever the clock says, and has all that the strictest clients look for."""
+    """Return a certificate that is valid at any time and satisfies the strictest clients."""
     from cryptography import x509  # noqa: PLC0415
     from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
 

@@ -17,7 +17,7 @@ BLOB_ROWS = 100_000
 
 
 def rows(bill: Bill, metric: str, first_day: date, last_day: date) -> Iterator[Row]:
-    """Return the charges of these days, amounts as decimals and all else as it is written.
+    """Return the charges of these days, with amounts as decimals and everything else as text.
 
     Without the charges for reservations and for the savings plan, and without what rounding took, a period's charges
     from Azure add up to the ``totalUsage`` of its balance and those from the marketplace to its

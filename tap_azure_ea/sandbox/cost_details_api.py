@@ -1,4 +1,4 @@
-"""What the cost details API answers: reports of a month at most, for the enrollment or a part of it."""
+"""The cost details API: reports of a month at most, for the enrollment or a part of it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TimePeriod(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Asked(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """What the body of a request says."""
+    """The body of a request."""
 
     metric: Literal["ActualCost", "AmortizedCost"] = "ActualCost"
     time_period: TimePeriod | None = None
@@ -73,7 +73,7 @@ class CostDetailsAPI:
         return accepted(self._location(request, scope, first))
 
     def result(self, request: Request, scope: dict[str, str]) -> Response:
-        """Answer a poll: elsewhere at first, then where the report's files are."""
+        """Answer a poll: first with another address, then with the links to the report's files."""
         operation = scope["operation"]
         if operation in self._moved:
             return accepted(self._location(request, scope, self._moved[operation]))
@@ -96,7 +96,7 @@ class CostDetailsAPI:
         })  # fmt: skip
 
     def _kept(self, name: str, blob: bytes) -> Row:
-        """Keep a blob, packed because a million rows are a gigabyte."""
+        """Keep a blob, compressed because a million rows are a gigabyte."""
         path = f"{_CONTAINER}/{self.bill.today:%Y%m%d}/{guid(name)}"
         link = self.blobs.link(path, "application/octet-stream", partial(zlib.decompress, zlib.compress(blob, 1)))
         return {"blobLink": link, "byteCount": len(blob)}
@@ -115,7 +115,7 @@ def _manifest(scope: dict[str, str], body: bytes, links: list[Row]) -> Row:
 
 
 def _part(bill: Bill, scope: dict[str, str]) -> tuple[str, str]:
-    """Return the column that tells a scope's rows from others, and what it says in them."""
+    """Return the column that identifies the rows of a scope, and its value in them."""
     if scope["subscription"]:
         return "SubscriptionId", scope["subscription"]
     if scope["level"]:

@@ -1,4 +1,4 @@
-"""What the lines of a cost details report look like: names, order and values are Azure's for an enrollment."""
+"""The lines of a cost details report, with Azure's names, order and values for an enrollment."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ REGION, METER_REGION = "westeurope", "EU West"
 
 
 def month(bill: Bill, period: str) -> Row:
-    """Return what all rows of a period share; columns that say nothing are blank."""
+    """Return what all rows of a period share; unused columns are blank."""
     first_day, last_day = bill.days(period)
     return {
         **dict.fromkeys(COLUMNS, ""),
@@ -110,7 +110,7 @@ def marketplace(row: Row) -> Row:
 
 
 def charge(benefit: Benefit, row: Row) -> Row:
-    """Return the columns of what was paid for a reservation, or refunded: they name its order only."""
+    """Return the columns of a payment or refund for a reservation; they only name its order."""
     day = date.fromisoformat(row["eventDate"][:10])
     return {
         **_paid(benefit, day, Decimal(row["quantity"]), row["amount"], f"{benefit.root}/"),
@@ -122,7 +122,7 @@ def charge(benefit: Benefit, row: Row) -> Row:
 
 
 def commitment(day: date) -> Row:
-    """Return the columns of what a day of the savings plan costs."""
+    """Return the columns of a day's payment for the savings plan."""
     return {
         **_paid(SAVINGS_PLAN, day, Decimal(1), COMMITMENT, SAVINGS_PLAN.id),
         "ConsumedService": "Microsoft.BillingBenefits",
@@ -132,7 +132,7 @@ def commitment(day: date) -> Row:
 
 
 def covered(use: Use, cost: Decimal) -> Row:
-    """Return the columns of what a benefit covered, or of what was left of it, at this cost."""
+    """Return the columns of usage that a benefit covered, or of its unused part, at this cost."""
     reservation, resource = use.benefit.model == "Reservation", use.instance or use.benefit.id
     return {
         **_benefit(use.benefit, use.benefit.id),
@@ -152,7 +152,7 @@ def covered(use: Use, cost: Decimal) -> Row:
 
 
 def rounding(bill: Bill, period: str) -> Row:
-    """Return the columns of what rounding took or gave in a period."""
+    """Return the columns of the rounding adjustment of a period."""
     chance = Random(f"{bill.enrollment_number} rounding {period}")  # noqa: S311 - not for secrets
     cost = Decimal(chance.randrange(-(10**21), 10**21)).scaleb(-28)
     return {

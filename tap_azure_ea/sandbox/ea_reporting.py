@@ -1,4 +1,4 @@
-"""What the EA Reporting API answers, from the sandbox enrollment's bill."""
+"""The EA Reporting API, with the sandbox enrollment's bill."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ PAGE_SIZE = 1000
 
 @dataclass
 class EAReportingAPI:
-    """Answers for one enrollment; ``url`` is where the links that it sends lead to.
+    """Answers for one enrollment; ``url`` is the beginning of the links that it sends.
 
-    ``api_key`` may read everything and ``account_owner_key`` no balance and no price sheet (the slice of the usage that
-    belongs to one account is not modelled: both see all of it).
+    ``api_key`` can read everything, and ``account_owner_key`` everything except balances and price sheets (both see the
+    usage of all accounts).
     """
 
     bill: Bill

@@ -1,4 +1,4 @@
-"""What the enrollment itself answers: that it is there, its balances, and its marketplace charges."""
+"""The APIs of the enrollment itself: billing accounts, balances and marketplace charges."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class EnrollmentAPI:
     bill: Bill
 
     def accounts(self, _request: Request, _scope: dict[str, str]) -> Response:
-        """Return the enrollment, as all that the client may read."""
+        """Return the enrollment, the only billing account that the client can read."""
         return Response(200, encode({"value": [_account(self.bill)]}))
 
     def balance(self, _request: Request, scope: dict[str, str]) -> Response:
@@ -52,7 +52,7 @@ class EnrollmentAPI:
         return Response(200, encode({**page, "nextLink": link} if start + PAGE_SIZE < len(found) else page))
 
     def _times(self, text: str) -> tuple[datetime, datetime]:
-        """Return both bounds; days are bounds that are included."""
+        """Return both bounds; bounds that are days are included."""
         begun = re.search(rf"properties/usageStart ge {_TIME}", text, re.IGNORECASE)
         ended = re.search(rf"properties/usageEnd le {_TIME}", text, re.IGNORECASE)
         if not begun or not ended:
@@ -66,7 +66,7 @@ def _time(text: str) -> datetime:
 
 
 def _following(request: Request, scope: dict[str, str], start: int) -> str:
-    """Return a link as Azure sends it: relative, and its blanks not encoded."""
+    """Return a link as Azure sends it: relative, with unencoded blanks."""
     version, text = request.query["api-version"], request.query.get("$filter")
     chosen = f"&$filter={text}" if text else ""
     return (

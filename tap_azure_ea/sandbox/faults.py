@@ -1,4 +1,4 @@
-"""What the sandbox does next, when it is not to answer as usual."""
+"""Faults: how the next requests are answered, if not as usual."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Fault:
-    """Happens the next ``times`` that a request's target matches ``path``, a regular expression.
+    """Affects the next ``times`` requests whose target matches ``path``, a regular expression.
 
     ``skip`` lets that many matching requests pass first. A ``status`` is answered with an error in Azure's envelope,
     ``headers`` are added to the answer, and ``body`` replaces its own. ``cut`` closes the connection in the middle of
@@ -28,7 +28,7 @@ class Fault:
     restate: str | None = None
 
     def strikes(self, target: str) -> bool:
-        """Say whether it happens to this request, and count that."""
+        """Say whether this request is affected, and count it."""
         if not self.times or not re.search(self.path, target):
             return False
         if self.skip:

@@ -1,4 +1,4 @@
-"""What the invoice API answers: lists in pages, and documents that are prepared before they can be fetched."""
+"""The invoice API: lists in pages, and documents that are prepared on request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SOON = {"Retry-After": "0"}
 
 @dataclass
 class InvoiceAPI:
-    """Answers for the enrollment and for its subscriptions; ``url`` is where the links that it sends lead to."""
+    """Answers for the enrollment and for its subscriptions; ``url`` is the beginning of the links that it sends."""
 
     bill: Bill
     url: str
@@ -60,7 +60,7 @@ class InvoiceAPI:
         return Response(202, headers={"Location": location, **SOON})
 
     def result(self, request: Request, scope: dict[str, str]) -> Response:
-        """Answer a poll: not yet at first, then where the document is."""
+        """Answer a poll: not ready at first, then with the link to the document."""
         if scope["operation"] not in self._downloads:
             return error(404, "The operation could not be found.", "ResourceNotFound")
         polls, link = self._downloads[scope["operation"]]

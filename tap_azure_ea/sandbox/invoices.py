@@ -17,7 +17,7 @@ DUE_AFTER = timedelta(30)
 
 @dataclass(frozen=True)
 class Invoice:
-    """An invoice for a period: ``total`` is what is left to pay after ``prepaid``."""
+    """An invoice for a period: ``total`` is what remains to be paid after ``prepaid``."""
 
     name: str
     type: str
@@ -69,7 +69,7 @@ def _of_enrollment(bill: Bill, period: str) -> list[Invoice]:
 
 
 def row(bill: Bill, invoice: Invoice, link: str) -> Row:
-    """Return an invoice as the invoice API sends it; ``link`` is where its document is asked for."""
+    """Return an invoice as the invoice API sends it; ``link`` is the address of its document."""
     subscription = invoice.subscription
     account = f"/providers/Microsoft.Billing/billingAccounts/{bill.enrollment_number}"
     scope = f"/subscriptions/{guid(subscription.name)}/providers/Microsoft.Billing" if subscription else account

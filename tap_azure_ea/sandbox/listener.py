@@ -22,7 +22,7 @@ Answer = Callable[[Request], tuple[Response, Fault]]
 
 
 class Listener:
-    """Answers on a port of 127.0.0.1, in a thread, while it is entered; over TLS if it has a context for that."""
+    """Answers on a port of 127.0.0.1, in a thread, while it is entered; over TLS if it has a TLS context."""
 
     def __init__(self, answer: Answer, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self._server = _Server(port, answer, tls)
@@ -70,12 +70,12 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        """Say nothing of clients that hang up, or that do not trust the certificate."""
+        """Do not log clients that hang up or do not trust the certificate."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
     def server_close(self) -> None:
-        """Close the connections that clients keep open too."""
+        """Also close the connections that clients keep open."""
         super().server_close()
         for connection in list(self._open):
             self.shutdown_request(connection)
@@ -116,4 +116,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Say nothing: the tap's log is the one to read."""
+        """Do not log requests: the tap's log is the one to read."""

@@ -1,4 +1,4 @@
-"""What the sandbox receives and answers."""
+"""The requests that the sandbox receives, and its responses."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class Request:
         return {name: values[-1] for name, values in parse_qs(self.body.decode(errors="replace")).items()}
 
     def with_parameter(self, name: str, value: str) -> str:
-        """Return the target with one parameter more, or with another value of it."""
+        """Return the target with a parameter added or replaced."""
         query = {**dict(parse_qsl(urlsplit(self.target).query)), name: value}
         return f"{self.path}?{urlencode(query, safe='$')}"
 
 
 @dataclass(frozen=True)
 class Response:
-    """A response, as far as it is not the server's business."""
+    """A response; the server adds the rest of the headers."""
 
     status: int
     body: bytes = b""
@@ -57,7 +57,7 @@ class Response:
 
 
 def error(status: int, message: str, code: str | None = None) -> Response:
-    """Return a refusal in Azure's envelope; its code is the status where Azure has no better word."""
+    """Return a refusal in Azure's envelope; the code is the status unless Azure has a name for it."""
     return Response(status, encode({"error": {"code": code or str(status), "message": message}}))
 
 

@@ -1,4 +1,4 @@
-"""What takes a while: accepted, running for some polls, and then completed."""
+"""Long-running operations: accepted, running for some polls, and then completed."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ SOON = {"Retry-After": "0"}
 
 @dataclass
 class Operations:
-    """Keeps what was begun; ``url`` is where it is asked about."""
+    """Keeps the operations that were begun; ``url`` is the beginning of the addresses to poll."""
 
     url: str
     _begun: dict[str, tuple[Iterator[int], Row]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def begin(self, request: Request, results: str, properties: Row) -> Response:
-        """Accept a request whose answer, asked for below the path ``results``, has these properties."""
+        """Accept a request whose result, polled below the path ``results``, has these properties."""
         operation = guid(f"{results} {next(self._numbers)}")
         self._begun[operation] = count(1), properties
         return accepted(f"{self.url}{results}/{operation}?api-version={request.query['api-version']}")
 
     def result(self, request: Request, scope: dict[str, str]) -> Response:
-        """Answer a poll: not yet, then in other words not yet, then completed."""
+        """Answer a poll: running, then running in Azure's other form, then completed."""
         if scope["operation"] not in self._begun:
             return unknown()
         polls, properties = self._begun[scope["operation"]]
@@ -41,10 +41,10 @@ class Operations:
 
 
 def accepted(location: str) -> Response:
-    """Say where to ask next."""
+    """Answer with the address to poll next."""
     return Response(202, headers={"Location": location, **SOON})
 
 
 def unknown() -> Response:
-    """Refuse a poll for what was never begun."""
+    """Refuse a poll for an operation that was never begun."""
     return error(404, "The operation could not be found.", "ResourceNotFound")

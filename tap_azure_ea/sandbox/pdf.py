@@ -1,4 +1,4 @@
-"""The smallest document that is a PDF."""
+"""A minimal PDF document."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def one_page(lines: list[str]) -> bytes:
 
 
 def _file(objects: list[str]) -> str:
-    """Return these objects and, as a reader starts at the end, the table of where they begin."""
+    """Return a file of these objects, followed by the table of their offsets that a reader starts with."""
     file, table = "%PDF-1.4\n", "0000000000 65535 f \n"
     for number, content in enumerate(objects, start=1):
         table += f"{len(file):010d} 00000 n \n"

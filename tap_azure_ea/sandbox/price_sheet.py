@@ -1,4 +1,4 @@
-"""What the price sheet API answers: the prices of a period as two CSV files in a ZIP."""
+"""The price sheet API: the prices of a period as two CSV files in a ZIP."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def archive(bill: Bill, period: str) -> bytes:
 
 @dataclass
 class PriceSheetAPI:
-    """Answers for the enrollment: its odd requests in one spelling, its even ones in the other."""
+    """Answers for the enrollment: odd requests in one of Azure's two spellings, even ones in the other."""
 
     bill: Bill
     blobs: Blobs

@@ -1,4 +1,4 @@
-"""What the RateCard API answers: list prices of every meter in every region, in a file behind a link."""
+"""The RateCard API: list prices of every meter in every region, in a file behind a link."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class RateCardAPI:
     blobs: Blobs
 
     def answer(self, request: Request, _scope: dict[str, str]) -> Response:
-        """Say where the rate card is that the filter asks for."""
+        """Redirect to the rate card that the filter selects."""
         asked = _asked(request.query.get("$filter", ""))
         if not asked:
             # Not in the envelope of the others.

@@ -1,4 +1,4 @@
-"""How far back reports go, and how much each of them covers."""
+"""How far back reports go, and how many days each of them covers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _PERIOD = re.compile(r"[12]\d{3}(0[1-9]|1[0-2])")
 
 
 def days_of(bill: Bill, period: str) -> tuple[date, date]:
-    """Return the first and the last day of any period, if that is what it is."""
+    """Return the first and the last day of a period; raise ``ValueError`` if it is not one."""
     if not _PERIOD.fullmatch(period):
         raise ValueError(f"The billing period '{period}' is invalid.")
     return bill.days(period)
 
 
 def within_reach(bill: Bill, first_day: date, last_day: date) -> tuple[date, date]:
-    """Return these days, if they are a month at most and no longer ago than 13 months."""
+    """Return these days; raise ``ValueError`` if they are more than a month or more than 13 months ago."""
     if not first_day <= last_day:
         raise ValueError("The end date must not be before the start date.")
     if (last_day + timedelta(1)) > _month_after(first_day):

@@ -58,7 +58,7 @@ COLUMNS = [
 
 @dataclass
 class Reports:
-    """Keeps what was submitted; ``url`` is where it is asked about."""
+    """Keeps the submitted reports; ``url`` is the beginning of the addresses to poll."""
 
     url: str
     blobs: Blobs
@@ -81,7 +81,7 @@ class Reports:
         return Response(202, encode(status))
 
     def status(self, path: str) -> Response:
-        """Answer a poll: in progress at first, then completed; or that nothing was found."""
+        """Answer a poll: in progress at first, then completed or without data."""
         number = path.rpartition("/")[2]
         if number not in self._reports:
             return error(404, "The report is not found.")

@@ -1,4 +1,4 @@
-"""What the reservation APIs answer: transactions, daily summaries, a report of details, and recommendations."""
+"""The reservation APIs: transactions, daily summaries, a report of details, and recommendations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _EQUALS = re.compile(r"properties/(\w+) eq '([^']*)'", re.IGNORECASE)
 
 
 def transactions(bill: Bill, request: Request, _scope: dict[str, str]) -> Response:
-    """Answer what was charged, and refunded, for the months of the days asked for."""
+    """Answer with the charges and refunds of the months that the requested days are in."""
     first, last = _bounds(request, "eventDate")
     if not first or not last:
         return error(400, f"EventDate should have {'end' if first else 'beginning'} range value.")
@@ -38,7 +38,7 @@ def transactions(bill: Bill, request: Request, _scope: dict[str, str]) -> Respon
 
 
 def summaries(bill: Bill, request: Request, _scope: dict[str, str]) -> Response:
-    """Answer how much of each reservation was used on the days asked for."""
+    """Answer with the use of each reservation on the requested days."""
     first, last = _bounds(request, "UsageDate")
     if request.query.get("grain", "").lower() != "daily":
         return error(400, "The grain must be daily.")
@@ -48,7 +48,7 @@ def summaries(bill: Bill, request: Request, _scope: dict[str, str]) -> Response:
 
 
 def recommendations(bill: Bill, request: Request, _scope: dict[str, str]) -> Response:
-    """Answer what would pay to be reserved; nothing but virtual machines would."""
+    """Answer with recommended reservations, which are for virtual machines only."""
     asked = {name.lower(): value for name, value in _EQUALS.findall(request.query.get("$filter", ""))}
     look_back = re.fullmatch("Last(7|30|60)Days", asked.get("lookbackperiod", "Last7Days"))
     scope = asked.get("scope", "Single")
@@ -83,7 +83,7 @@ class ReservationDetailsAPI:
 
 
 def billed(bill: Bill) -> list[tuple[Row, str]]:
-    """Return all charges with the months, such as 2026-01, that they are billed in: refunds in their purchase's."""
+    """Return all charges with the months, such as 2026-01, in which they are billed; refunds, in their purchase's."""
     rows = reservations.charges(bill, date.min, bill.today)
     bought = {row["reservationOrderId"]: row["eventDate"] for row in reversed(rows) if row["eventType"] == "Purchase"}
     return [

@@ -17,9 +17,9 @@ HOURS = Decimal("24.000000000000000")
 
 @dataclass(frozen=True)
 class Reservation:
-    """Some instances of a size, reserved from a day of the enrollment's first year; ``refunded`` of them given back.
+    """Some instances of a size, reserved from a day of the enrollment's first year; ``refunded`` of them are returned.
 
-    What is paid once lasts for its term, and what is paid each month is renewed after it.
+    A reservation that is paid at once lasts for its term; one that is paid each month is renewed after it.
     """
 
     name: str
@@ -50,7 +50,7 @@ RESERVATIONS = (
 
 
 def charges(bill: Bill, first_day: date, last_day: date) -> list[Row]:
-    """Return what was charged for reservations in these days."""
+    """Return what was charged for reservations on these days."""
     rows = []
     for reservation in RESERVATIONS:
         rows += [
@@ -62,7 +62,7 @@ def charges(bill: Bill, first_day: date, last_day: date) -> list[Row]:
 
 
 def details(bill: Bill, first_day: date, last_day: date) -> list[Row]:
-    """Return what each resource used of each reservation in these days."""
+    """Return what each resource used of each reservation on these days."""
     return [row for reservation in RESERVATIONS for day in _days(bill, reservation, first_day, last_day)
             for row in _used(bill, reservation, day)]  # fmt: skip
 
@@ -74,7 +74,7 @@ def summaries(bill: Bill, first_day: date, last_day: date) -> list[Row]:
 
 
 def recommendations(bill: Bill, scope: str, look_back_days: int) -> list[Row]:
-    """Return what would pay to be reserved, by the usage of the last days."""
+    """Return recommended reservations, based on the usage of the last days."""
     costs = Decimal("19.892601567999996") * look_back_days
     rows = []
     for term, share in (("P1Y", Decimal("0.62")), ("P3Y", Decimal("0.41"))):

@@ -1,4 +1,4 @@
-"""What Azure Resource Manager answers: the billing and cost management APIs, to who has a token and may read."""
+"""Azure Resource Manager: the billing and cost management APIs, for clients with a valid token and access."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Answer = Callable[[Request, dict[str, str]], Response]
 
 @dataclass(frozen=True)
 class Route:
-    """An operation: on what kind of resource, and who answers with the parts of its path."""
+    """An operation: its kind of resource, and the function that answers, given the parts of the path."""
 
     method: str
     path: str
@@ -63,7 +63,7 @@ class Route:
 
 
 def _routes_of_costs(bill: Bill, url: str, blobs: Blobs) -> list[Route]:
-    """Return what Cost Management answers, all of it in time."""
+    """Return the operations of Cost Management, all of them long-running."""
     costs, operations = CostDetailsAPI(bill, url, blobs), Operations(url)
     prices, details = PriceSheetAPI(bill, blobs, operations), ReservationDetailsAPI(bill, blobs, operations)
     cost, price, reserved = (
@@ -82,7 +82,7 @@ def _routes_of_costs(bill: Bill, url: str, blobs: Blobs) -> list[Route]:
 
 
 def _routes_of_enrollment(bill: Bill) -> list[Route]:
-    """Return what Billing and Consumption answer, all of it at once."""
+    """Return the operations of Billing and Consumption, all of them answered at once."""
     enrollment = EnrollmentAPI(bill)
     answers: dict[str, Answer] = {
         "marketplaces": enrollment.marketplaces,
@@ -102,7 +102,7 @@ def _routes_of_enrollment(bill: Bill) -> list[Route]:
 
 
 class ResourceManager:
-    """Answers on behalf of the billing APIs; ``forbidden`` are subscriptions that the client may not read."""
+    """Answers on behalf of the billing APIs; ``forbidden`` are the subscriptions that the client cannot read."""
 
     def __init__(self, bill: Bill, url: str, blobs: Blobs, sign_in: SignIn, forbidden: set[str]) -> None:
         self.bill, self.sign_in, self.forbidden = bill, sign_in, forbidden

@@ -1,4 +1,4 @@
-"""What the Resource Usage API answers: usage by the day on which it was reported, a day or more after it was used."""
+"""The Resource Usage API: usage by the day on which it was reported, a day or more after it was used."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rows(
 
 
 def _reported(bill: Bill, subscription_id: str, day: date) -> list[Row]:
-    """Yesterday is reported nine tenths, and today not at all yet."""
+    """Return what is reported so far: nine tenths of yesterday, and nothing of today."""
     age = (bill.today - day).days
     if age <= 0:
         return []
@@ -60,7 +60,7 @@ def _restated(used: list[Row], revision: int) -> list[Row]:
 
 
 def _of_hour(quantity: Decimal, hour: int) -> Decimal:
-    """Return an hour's share of a day's quantity; the last hour has what the others leave."""
+    """Return an hour's share of a day's quantity; the last hour has the remainder."""
     share = (quantity / 24).quantize(Decimal("1E-8"), ROUND_DOWN)
     return share if hour < 23 else quantity - 23 * share  # noqa: PLR2004 - hours of a day
 
@@ -93,7 +93,7 @@ def _row(used: Row, name: str, start: datetime, length: timedelta, quantity: Dec
 
 
 def _resource(used: Row) -> Row:
-    """Return what was used: in words of its own if it is older than Resource Manager."""
+    """Return the resource that was used, in another form if it is a classic one."""
     if used["meterCategory"] == CLASSIC:
         project = used["instanceId"].rpartition("/")[2]
         service = {"meteredRegion": used["meterRegion"], "meteredService": used["consumedService"]}
@@ -106,7 +106,7 @@ def _resource(used: Row) -> Row:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request asks for, from a row of a day on; times are UTC."""
+    """What is requested, from a row of a day on; times are UTC."""
 
     granularity: str
     start: datetime
@@ -123,13 +123,13 @@ class Asked:
 
 @dataclass
 class ResourceUsageAPI:
-    """Answers for the enrollment's subscriptions, always in detail; ``url`` is where its links lead to."""
+    """Answers for the enrollment's subscriptions, always in detail; ``url`` is the beginning of its links."""
 
     bill: Bill
     url: str
 
     def answer(self, request: Request, scope: dict[str, str]) -> Response:
-        """Answer a page, whose link says with which day and row the next one begins."""
+        """Answer with a page, whose link names the day and row at which the next one begins."""
         try:
             page, following = self._page(scope["subscription"], _asked(request, self.bill.today))
         except ValueError as problem:

@@ -1,4 +1,4 @@
-"""What the rows of the sandbox's bill look like on the wire: names, order and types are Azure's."""
+"""The rows of the sandbox's bill on the wire, with Azure's names, order and types."""
 
 from __future__ import annotations
 

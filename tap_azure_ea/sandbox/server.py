@@ -39,9 +39,9 @@ ACCOUNT_OWNER_KEY = "sandbox-account-owner-key"
 class Sandbox:
     """Serves an invented enrollment on loopback, in threads, until it is closed.
 
-    ``bill`` is what it serves, ``faults`` what it does next, ``forbidden`` the subscriptions that it shows to nobody
-    (add their ids), and ``requests`` what it was asked. From outside, ``POST /sandbox/restate/{yyyyMM}`` restates a
-    period and ``POST /sandbox/faults`` queues a fault, a JSON object of the arguments of ``Fault``.
+    ``bill`` is what it serves, and ``requests`` lists the requests so far. Add faults to ``faults``, and the ids of
+    subscriptions that clients must not read to ``forbidden``. From outside, ``POST /sandbox/restate/{yyyyMM}`` restates
+    a period and ``POST /sandbox/faults`` queues a fault, a JSON object of the arguments of ``Fault``.
     """
 
     tenant_id = sign_in.TENANT_ID
@@ -82,7 +82,7 @@ class Sandbox:
 
     @property
     def api_key(self) -> str:
-        """The key that opens all of it."""
+        """The API key that can read everything."""
         return self.api.api_key
 
     @property
@@ -92,12 +92,12 @@ class Sandbox:
 
     @cached_property
     def login_url(self) -> str:
-        """Where to sign in; nothing listens there before it is asked for."""
+        """Where to sign in; the server for it starts when this is first read."""
         return f"https://localhost:{self._tls[0].port}"
 
     @property
     def certificate(self) -> str:
-        """The file that clients of ``login_url`` shall trust, until the sandbox is closed."""
+        """The file that clients of ``login_url`` have to trust; it exists until the sandbox is closed."""
         return str(self._tls[1])
 
     @cached_property
@@ -149,7 +149,7 @@ class Sandbox:
         return self.api.answer(request)
 
     def _controlled(self, request: Request) -> Response:
-        """Carry out what is asked of the sandbox itself."""
+        """Answer a request to the sandbox's own paths: restate something, or queue a fault."""
         if request.path.startswith("/sandbox/restate/"):
             self.bill.restate(unquote(request.path.rpartition("/")[2]))
             return Response(204)

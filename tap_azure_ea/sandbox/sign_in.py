@@ -1,4 +1,4 @@
-"""Signing in: tokens for who knows the secret, refused as Microsoft Entra refuses them."""
+"""Signing in: tokens for clients that know the secret, and refusals as Microsoft Entra words them."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ class SignIn:
         return self._token(request.form) if route["token"] else _configuration(request)
 
     def expire(self) -> None:
-        """Let every token expire that was issued so far."""
+        """Expire every token that was issued so far."""
         self._expired |= self._valid
         self._valid.clear()
 
     def refusal(self, request: Request) -> Response | None:
-        """Refuse a request that has no token, or none that is valid now."""
+        """Refuse a request without a valid token."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             message = "Authentication failed. The 'Authorization' header is missing."
