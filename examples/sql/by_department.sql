@@ -1,4 +1,4 @@
--- What has each department cost, month over month? In the currency of its enrollment; the newest month may still be open.
+-- What has each department cost, month over month? In its enrollment's currency; the newest month may still be open.
 -- Edit the first month to show. After the first month that was loaded, a department without usage in a month cost 0.
 with parameters as (select '202501' as first_month),
 usage as (

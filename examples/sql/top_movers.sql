@@ -1,6 +1,6 @@
 -- What has moved the most from one month to the next? By subscription, resource group and service, as billed.
--- Edit the month, such as '202610', where null is the newest with usage up to its last day, and how many lines to show of
--- each enrollment.
+-- Edit the month, such as '202610', where null is the newest with usage up to its last day, and how many lines to show
+-- of each enrollment.
 with parameters as (select cast(null as text) as month, 10 as lines),
 live as (
     select
