@@ -1,27 +1,38 @@
-"""The questions of finance in examples/sql, in DuckDB and PostgreSQL, against sums over the sandbox's own rows."""
+"""The questions of finance in examples/sql, in DuckDB and PostgreSQL, against sums over the sandbox's own rows.
+
+And the page of the demo, which shows the answers.
+"""
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import duckdb
 import pendulum
 import pytest
 
+from tap_azure_ea.datasets.billing.rate_card import RateCardMeters
+from tap_azure_ea.datasets.billing.resource_usage import ResourceUsage
 from tap_azure_ea.sandbox import Fault, Sandbox
 from tap_azure_ea.sandbox.bill import Bill
 from tap_azure_ea.sandbox.messages import encode
 from tests import databases
-from tests.conftest import Record, Target, settings, sync
+from tests.conftest import Record, Run, Target, settings, sync
 from tests.databases import Database
 
-FOLDER = Path(__file__).parent.parent / "examples" / "sql"
+PROJECT = Path(__file__).parent.parent
+FOLDER, DEMO = PROJECT / "examples" / "sql", PROJECT / "demo"
 STREAMS: dict[str, list[str] | None] = dict.fromkeys([
     "usage_details", "marketplace_charges", "balance_summary", "period_refreshes", "period_reconciliation",
 ])  # fmt: skip
@@ -30,6 +41,7 @@ CENT, TENTH = Decimal("0.01"), Decimal("0.1")
 ZERO = Decimal(0)
 # A subscription, a resource group and a service without a name.
 NAMELESS = ("(none)", "(none)", "(none)")
+MINUS, EN_DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 Key = tuple[Any, ...]
 
@@ -49,7 +61,7 @@ class Loaded:
     bill: Bill
     before: list[Record]
     target: Target
-    schemas: dict[str, Any]
+    first: Run
 
     @property
     def months(self) -> list[str]:
@@ -63,14 +75,17 @@ class Loaded:
         return found
 
 
+@contextmanager
+def sandbox_on(day: date, first_day: date) -> Iterator[Sandbox]:
+    """Serve the sandbox on a day that is today for the tap too."""
+    with Sandbox(today=day, first_day=first_day) as sandbox, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pendulum, "now", lambda tz="UTC": pendulum.datetime(day.year, day.month, day.day, 12, tz=tz))
+        yield sandbox
+
+
 @pytest.fixture(scope="module")
 def loaded() -> Iterator[Loaded]:
-    day = date(2026, 3, 10)
-    with (
-        Sandbox(today=day, first_day=date(2025, 12, 1)) as sandbox,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setattr(pendulum, "now", lambda tz="UTC": pendulum.datetime(day.year, day.month, day.day, 12, tz=tz))
+    with sandbox_on(date(2026, 3, 10), date(2025, 12, 1)) as sandbox:
         bill = sandbox.bill
         wrong = bill.balance(WRONG)
         body = encode({**wrong, "totalUsage": wrong["totalUsage"] + TOO_MUCH})
@@ -82,21 +97,23 @@ def loaded() -> Iterator[Loaded]:
         target.load(first.messages)
         bill.restatements.clear()
         target.load(sync(settings(sandbox), target.state, select=STREAMS).messages)
-        schemas = {
-            message["stream"]: message["schema"]["properties"]
-            for message in first.messages
-            if message["type"] == "SCHEMA"
-        }
-        yield Loaded(bill, before, target, schemas)
+        yield Loaded(bill, before, target, first)
 
 
 @pytest.fixture(scope="module", params=["duckdb", "postgresql"])
 def database(request: pytest.FixtureRequest, loaded: Loaded) -> Iterator[Database]:
     with databases.database(request) as made:
-        for stream, rows in loaded.target.tables.items():
-            made.create(stream, loaded.schemas[stream])
-            made.insert(stream, list(rows.values()))
+        fill(made, loaded.first, loaded.target)
         yield made
+
+
+def fill(database: Database, run: Run, target: Target) -> None:
+    """Make the tables that the run has schemas of, with what the target holds."""
+    for message in run.messages:
+        if message["type"] == "SCHEMA":
+            database.create(message["stream"], message["schema"]["properties"])
+    for stream, rows in target.tables.items():
+        database.insert(stream, list(rows.values()))
 
 
 def ask(database: Database, question: str, **edited: str) -> list[Key]:
@@ -399,3 +416,99 @@ def test_all_adds_up_to_the_balance_but_the_month_in_which_azure_states_another_
     )  # fmt: skip
     assert [row[0] for row in rows] == ["differs"] + ["open"] * 4 + ["agrees"] * 9
     assert ask(database, "adds_up", first_month="'202602'") == [row for row in rows if row[1] >= "202602"]
+
+
+# The demo's page.
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Callable[[str], ModuleType]]:
+    """Import a module of the demo, which is a script and what lies beside it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(DEMO))
+        yield importlib.import_module
+
+
+@contextmanager
+def bill_on(day: date, folder: Path) -> Iterator[tuple[Sandbox, Path, Database]]:
+    """Load what the demo shows, as the sandbox bills it on a day, into a file."""
+    file = folder / "bill.duckdb"
+    with sandbox_on(day, date(2026, 1, 1)) as sandbox, duckdb.connect(str(file)) as connection:
+        run, target = sync(settings(sandbox), select=STREAMS), Target()
+        target.load(run.messages)
+        database = databases.on_duckdb(connection)
+        fill(database, run, target)
+        for dataset in (ResourceUsage, RateCardMeters):
+            database.create(dataset.name, {field.name: field.schema for field in dataset.fields})
+        yield sandbox, file, database
+
+
+def texts(html: str, tag: str) -> list[str]:
+    """Return what stands in all elements of a kind."""
+    return re.findall(rf"<{tag}\b[^>]*>(.*?)</{tag}>", html)
+
+
+@pytest.mark.parametrize(
+    ("day", "closed", "months", "untagged"),
+    [
+        (date(2026, 3, 31), "February 2026", ["Jan 2026", "Feb 2026", "Mar 2026 so far"], "March 2026 so far"),
+        (date(2026, 4, 1), "March 2026", ["Jan 2026", "Feb 2026", "Mar 2026"], "March 2026"),
+        (date(2026, 4, 2), "March 2026", ["Jan 2026", "Feb 2026", "Mar 2026", "Apr 2026 so far"], "April 2026 so far"),
+    ],
+)
+def test_the_page_shows_the_month_that_was_over_on_its_day_and_says_so_far_of_one_that_was_not(
+    tmp_path: Path, demo: Callable[[str], ModuleType], day: date, closed: str, months: list[str], untagged: str
+) -> None:
+    with bill_on(day, tmp_path) as (sandbox, file, _):
+        period = f"{datetime.strptime(closed, '%B %Y'):%Y%m}"  # noqa: DTZ007 - a month
+        cost = sum((row["cost"] for row in sandbox.bill.usage(period)), ZERO)
+    bill = demo("questions").ask(file, 13)
+    html = demo("report").render(bill, "", "")
+    assert texts(html, "dt")[0] == closed
+    assert texts(html, "strong")[0] == f"{cents(cost):,}"
+    assert [text for text in texts(html, "th") if text.endswith(("2026", "so far"))] == [*months, closed, closed]
+    assert texts(html, "caption")[-1] == f"Cost without the owner tag, {untagged}"
+    assert {row["month"] for row in bill.answers["top_movers"].rows} == {period}
+    assert texts(html, "p")[-2] == f"{closed} compared with the month before, and cost without the owner tag."
+
+
+def test_what_has_no_name_has_a_word_on_the_page(tmp_path: Path, demo: Callable[[str], ModuleType]) -> None:
+    with bill_on(date(2026, 4, 2), tmp_path) as (sandbox, file, database):
+        dear = {"enrollment_number": sandbox.enrollment_number, "billing_period_id": "202603", "cost": 10**6}
+        database.insert("usage_details", [dear])
+    html = demo("report").render(demo("questions").ask(file, 13), "", "")
+    assert texts(html, "th")[:2] == ["Month", "(none)"]
+    cost = '<td class="number">0.00</td>' + 2 * '<td class="number">1,000,000.00</td>'
+    assert f'<tr><th scope="row">(none)</th><td>(none)</td><td>(none)</td>{cost}</tr>' in html
+    assert f'<tr><th scope="row">(none)</th>{cost}<td class="number">{EN_DASH}</td></tr>' in html
+
+
+def test_the_terminal_writes_amounts_months_and_headings_as_the_page_does(demo: Callable[[str], ModuleType]) -> None:
+    words, table = demo("words"), demo("terminal").table
+    names = ("month", "up_to", "cost", "rows", "percent", "note")
+    rows = [
+        ("202611", date(2026, 11, 1), 39737.814, 2018, Decimal("-5.0"), ""),
+        ("2026-01", None, Decimal(7), 1, None, "x"),
+    ]
+    cells = [[words.cell(name, value) for name, value in zip(names, row, strict=True)] for row in rows]
+    assert table("How much?", [words.words(name) for name in names], cells).splitlines() == [
+        "",
+        "How much?",
+        "",
+        "Month     Up to            Cost   Rows  Percent  Note",
+        f"Nov 2026  2026-11-01  39,737.81  2,018     {MINUS}5.0",
+        f"Jan 2026  {EN_DASH}                   7      1        {EN_DASH}  x",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "sentence"),
+    [
+        (["agrees"] * 3 + ["open"] * 2, "All 3 {}agree; for 2 more, the month is not over yet."),
+        (["agrees"] * 2 + ["differs"], "1 of 3 {}differs."),
+        (["agrees", "differs", "differs", "open"], "2 of 3 {}differ; for 1 more, the month is not over yet."),
+    ],
+)
+def test_the_verdict_is_a_sentence(demo: Callable[[str], ModuleType], statuses: list[str], sentence: str) -> None:
+    said = demo("report").verdict([{"status": status} for status in statuses])
+    assert said == sentence.format("comparisons between the loaded data and Azure's own figures ")
