@@ -14,12 +14,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timezone
+from datetime import date
 from pathlib import Path
 
+import figures
 import report
+import terminal
 from questions import Answer, ask
+from words import cell, month_name, words
 
 from tap_azure_ea.sandbox import Sandbox
 
@@ -36,16 +38,17 @@ READ = re.compile(r"Finished (\w+: .* [1-9][\d,]* rows?)\b")
 def load() -> None:
     """Load the year as the sandbox bills it now; before the first time, one of its months as it was when it closed."""
     with Sandbox() as sandbox:
+        bill = sandbox.bill
         if not DATABASE.exists():
             forget()
-            bill = sandbox.bill
             month = bill.periods[2]
-            print(f"Usage of {month}, as it was when the month closed:", flush=True)
+            print(f"Usage of {month_name(month)}, as it was when the month closed:", flush=True)
             bill.restatements[month] = -bill.revision(month)
             run_meltano(sandbox, *bill.days(month), ["billing_periods", "balance_summary", "usage_details", "period_*"])
             bill.restatements.clear()
         print(f"\n{MONTHS} months, as they are now:", flush=True)
-        run_meltano(sandbox, months_ago(MONTHS - 1), sandbox.bill.today, ["*"])
+        first_day, _ = bill.days(bill.periods[MONTHS - 1])
+        run_meltano(sandbox, first_day, bill.today, ["*"])
 
 
 def forget() -> None:
@@ -53,13 +56,6 @@ def forget() -> None:
     if (PROJECT / ".meltano").exists():
         command = [MELTANO, "--log-level=warning", ENVIRONMENT, "state", "clear", "--force", STATE]
         subprocess.run(command, cwd=PROJECT, check=True, env={**os.environ, **QUIET})
-
-
-def months_ago(number: int) -> date:
-    """Return the first day of a month."""
-    today = datetime.now(tz=timezone.utc)
-    months = today.year * 12 + today.month - 1 - number
-    return date(months // 12, months % 12 + 1, 1)
 
 
 def run_meltano(sandbox: Sandbox, first_day: date, last_day: date, streams: list[str]) -> None:
@@ -97,38 +93,25 @@ def of(sandbox: Sandbox) -> dict[str, str]:
     }
 
 
-def show(question: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table below its question."""
-    lines = [header, *([_text(cell) for cell in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    print(f"\n{question}\n")
-    for line in lines:
-        print("  ".join(f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
-def _text(cell: object) -> str:
-    return "" if cell is None else f"{cell:,.2f}" if isinstance(cell, float) else str(cell)
-
-
-def show_answer(answer: Answer, *columns: str) -> None:
+def show(answer: Answer, *columns: str) -> None:
     """Print an answer, or some of its columns."""
-    header = columns or answer.header
-    show(answer.question, header, ([row[column] for column in header] for row in answer.rows))
+    names = columns or answer.header
+    rows = [[cell(name, row[name]) for name in names] for row in answer.rows]
+    print(terminal.table(answer.question, [words(name) for name in names], rows))
 
 
 def main() -> None:
     """Load, then show."""
     load()
     bill = ask(DATABASE, MONTHS)
-    header = ["month", *bill.services[: report.SHOWN], "others", "total", "balance"]
-    show("What has each month cost, by service?", header, report.months(bill))
+    print(terminal.table("What has each month cost, by service?", *report.months(bill)))
     amounts = ("rows_before", "rows", "amount_before", "amount", "amount_difference")
-    show_answer(bill.answers["restated"], "month", "dataset", *amounts)
-    show_answer(bill.answers["month_to_date"])
-    show_answer(bill.answers["month_end"])
-    report.write(bill, PAGE, PICTURE)
+    show(bill.answers["restated"], "month", "dataset", *amounts)
+    show(bill.answers["month_to_date"])
+    show(bill.answers["month_end"])
+    PAGE.write_text(report.render(bill, figures.year(bill, PICTURE), figures.restatements(bill)), encoding="utf-8")
     print(f"\n{report.verdict(bill.answers['adds_up'].rows)}")
-    print(f"The page is {PAGE.relative_to(PROJECT)}, the bill {DATABASE.relative_to(PROJECT)}.")
+    print(f"Open {PAGE.relative_to(PROJECT)}; the data is in {DATABASE.relative_to(PROJECT)}.")
 
 
 if __name__ == "__main__":

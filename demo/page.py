@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
-from decimal import Decimal
 from html import escape
-from io import StringIO
 from pathlib import Path
 from string import Template
 
-from matplotlib.figure import Figure
-from words import shown
+from words import numeric, shown
 
 PAGE = Template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
-DRAWING = Template("""\
-<figure class="wide" id="$id"><svg $box role="img" aria-labelledby="$id-title $id-description">
-<title id="$id-title">$title</title><desc id="$id-description">$description</desc>
-$content</figure>""")
 SYMBOLS = {"agrees": "✓", "differs": "≠", "open": "○"}
 
 
@@ -43,10 +35,9 @@ def facts(*found: tuple[str, str, str]) -> str:
     return f'<dl class="facts">{"".join(cells)}</dl>'
 
 
-def table(caption: str, header: Sequence[str], rows: Collection[Sequence[object]], *, total: bool = False) -> str:
+def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[object]], *, total: bool = False) -> str:
     """Return a table in which numbers stand on the right; ``total`` sets its last row off."""
-    columns = zip(*rows, strict=True)
-    kinds = [' class="number"' if any(map(_is_number, column)) else "" for column in columns]
+    kinds = [' class="number"' if numeric(rows, place) else "" for place in range(len(header))]
     head = "".join(f'<th scope="col"{kind}>{escape(name)}</th>' for name, kind in zip(header, kinds, strict=True))
     body = [_row(row, kinds) for row in rows]
     if total:
@@ -58,10 +49,6 @@ def _row(row: Sequence[object], kinds: Sequence[str]) -> str:
     first, *rest = (escape(shown(cell)) for cell in row)
     cells = "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(rest, kinds[1:], strict=True))
     return f'<tr><th scope="row">{first}</th>{cells}</tr>'
-
-
-def _is_number(cell: object) -> bool:
-    return isinstance(cell, int | float | Decimal)
 
 
 def grid(caption: str, rows: Sequence[str], columns: Mapping[str, str], verdicts: Mapping[tuple[str, str], str]) -> str:
@@ -82,19 +69,3 @@ def _verdict(verdict: str) -> str:
 def _whole(start: str, head: str, body: Collection[str]) -> str:
     rows = "\n".join(body)
     return f'<div class="wide">{start}<thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table></div>'
-
-
-def drawing(figure: Figure, name: str, title: str, description: str) -> str:
-    """Return a figure as inline SVG, which fills the width and can be read out."""
-    file = StringIO()
-    figure.savefig(file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    attributes, _, content = file.getvalue().partition("<svg")[2].partition(">")
-    (box,) = re.findall(r'viewBox="[^"]+"', attributes)
-    return DRAWING.substitute(
-        box=box,
-        id=name,
-        title=escape(title),
-        description=escape(description),
-        # Two figures on a page must not share an id.
-        content=re.sub(r'(?<= id=")|(?<=href="#)|(?<=url\(#)', f"{name}-", content),
-    )

@@ -13,10 +13,11 @@ FILES = Path(__file__).resolve().parent.parent / "examples" / "sql"
 QUESTIONS = (
     "by_department", "top_movers", "restated", "untagged", "adds_up", "month_to_date", "month_end",
 )  # fmt: skip
+SHOWN = 6
 
 COSTS = """
 with months as (select distinct billing_period_id from azure.usage_details order by 1 desc limit ?)
-select billing_period_id, service_name, sum(cost)
+select billing_period_id, coalesce(service_name, '(none)'), sum(cost)
 from azure.usage_details join months using (billing_period_id)
 where _sdc_deleted_at is null
 group by 1, 2
@@ -43,7 +44,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Bill:
-    """What is shown: costs by month and service, balances by month, the services, dearest first, and answers."""
+    """What is shown: costs by month and service, balances by month, the dearest services first, and answers."""
 
     enrollment: str
     currency: str
@@ -54,9 +55,17 @@ class Bill:
     answers: dict[str, Answer]
 
     @property
-    def whole_month(self) -> str:
-        """The newest month but one: the newest that is over."""
-        return list(self.costs)[-2]
+    def closed_month(self) -> str:
+        """The newest month that was over when the bill was read."""
+        return max(month for month in self.costs if not self.is_open(month))
+
+    def is_open(self, month: str) -> bool:
+        """Tell whether the month was not over yet when the bill was read."""
+        return month >= f"{self.as_of:%Y%m}"
+
+    def so_far(self, month: str) -> str:
+        """Return what stands beside a month that is open."""
+        return " so far" if self.is_open(month) else ""
 
 
 def ask(database: Path, months: int) -> Bill:
@@ -71,7 +80,7 @@ def ask(database: Path, months: int) -> Bill:
         ((as_of,),) = connection.execute(AS_OF).fetchall()
         connection.execute((FILES / "pricing.sql").read_text(encoding="utf-8"))
         answers = {name: _answer(connection, name) for name in QUESTIONS}
-    services = sorted(totals, key=lambda service: -totals[service])
+    services = sorted(totals, key=lambda service: -totals[service])[:SHOWN]
     stated = {month: total for month, total, *_ in balances}
     *_, enrollment, currency = balances[0]
     return Bill(enrollment, currency, as_of, costs, stated, services, answers)

@@ -65,13 +65,14 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """Open the empty database that the fixture's parameter names: duckdb or postgresql."""
     if request.param == "duckdb":
         with duckdb.connect() as connection:
-            yield _duckdb(connection)
+            yield on_duckdb(connection)
     else:
         with psycopg.connect(request.getfixturevalue("postgresql"), autocommit=True) as server:
             yield _postgresql(server)
 
 
-def _duckdb(connection: duckdb.DuckDBPyConnection) -> Database:
+def on_duckdb(connection: duckdb.DuckDBPyConnection) -> Database:
+    """Return the database behind a connection."""
     rows = "select row.* from (select unnest(from_json(?, '{columns}')) as row)"
     return Database(lambda *asked: connection.execute(*asked).fetchall(), DUCKDB_TYPES, rows, rounds=True)
 

@@ -490,6 +490,27 @@ def test_a_resource_with_several_tags_is_held_against_the_limits_of_each_once(da
     assert {row["value"]: row["cost"] for row in values} == {"a.b": 3, "(untagged)": 4}
 
 
+@pytest.mark.parametrize("tag", ["owner", "Owner", "/owner", "$o", "$.owner", 'a "b"'])
+def test_a_tag_may_have_any_name_in_any_case(database: Database, tag: str) -> None:
+    usage = [used(3, tags={tag: "Me"}), used(4, tags={tag.upper(): "Me"}), used(5, tags={tag: ""}), used(6, tags={})]
+    fill(database, usage, [priced({0: 1})])
+    values = database.ask("cost_by_tag", tag=f"'{tag}' as tag")
+    assert {row["value"]: (row["cost"], row["percent"]) for row in values} == {
+        "Me": (7, 38.9), "(untagged)": (11, 61.1),
+    }  # fmt: skip
+    limits = f"('tag', '{tag}=Me', 6), ('tag', '{tag.upper()}=*', 6), ('tag', '{tag}=you', 0)"
+    alerts = database.ask("alert", limits=limits)
+    assert [(row["name"], row["cost"]) for row in alerts] == [(f"{tag.lower()}=Me", 7)] * 2
+
+
+def test_there_is_no_percentage_of_less_than_a_cent_that_a_correction_leaves(database: Database) -> None:
+    fill(database, [used(0.1), used(0.2), used(-0.3, tags={"app": "shop"})], [priced({0: 1})])
+    assert [(row["value"], row["cost"], row["percent"]) for row in database.ask("cost_by_tag")] == [
+        ("(untagged)", CENT * 30, None),
+        ("shop", CENT * -30, None),
+    ]
+
+
 def workdays(first: date, last: date) -> list[str]:
     days = (first + timedelta(number) for number in range((last - first).days + 1))
     return [str(day) for day in days if day.weekday() < 5]

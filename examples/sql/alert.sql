@@ -1,5 +1,5 @@
 -- Which limits has this month's cost passed? No row: none.
--- Edit the limits: each is for whatever of its kind has such a name, each by itself; * is any text.
+-- Edit the limits: each is for whatever of its kind has such a name, each by itself; * is any text, case is ignored.
 with limits(kind, pattern, allowed) as (values
     ('total', '*', 30000),
     ('resource', '*', 2000),
@@ -12,11 +12,11 @@ costs as (
     union all
     select 'resource', resource, sum(cost) from this_month group by resource
     union all
-    select 'tag', tag || '=' || (tags ->> tag) as name, sum(cost)
-    from (select *, unnest(json_keys(tags)) as tag from this_month)
+    select 'tag', lower(tag.key) || '=' || tag.value as name, sum(cost)
+    from (select *, unnest(tag_entries(tags)) as tag from this_month)
     group by name
 )
 select (select max(month) from this_month) as month, kind, name, cost::decimal(18, 2) as cost, allowed, currency
 from costs join limits using (kind) cross join card
-where name glob pattern and cost > allowed
+where lower(name) glob lower(pattern) and cost > allowed
 order by cost / allowed desc;

@@ -1,25 +1,29 @@
--- What has each department cost, month over month? In the enrollment's currency; the newest month may still be open.
+-- What has each department cost, month over month? In its enrollment's currency; the newest month may still be open.
 -- Edit the first month to show. After the first month that was loaded, a department without usage in a month cost 0.
 with parameters as (select '202501' as first_month),
 usage as (
-    select billing_period_id as month, coalesce(department_name, '(none)') as department, cost
+    select
+        coalesce(enrollment_number, '(none)') as enrollment_number, billing_period_id as month,
+        coalesce(department_name, '(none)') as department, cost
     from azure.usage_details
     where _sdc_deleted_at is null
 ),
 lines as (
-    select month, department, cost from usage
+    select enrollment_number, month, department, cost, 0 as place from usage
     union all
-    select month, 'total' as department, cost from usage
+    select enrollment_number, month, 'total' as department, cost, 1 as place from usage
 ),
 costs as (
-    select month, department, coalesce(sum(cost), 0) as cost
-    from (select distinct month from usage) as months
-    cross join (select distinct department from lines) as departments
-    left join lines using (month, department)
-    group by month, department
+    select enrollment_number, month, department, place, coalesce(sum(cost), 0) as cost
+    from (select distinct enrollment_number, month from usage) as months
+    join (select distinct enrollment_number, department, place from lines) as departments using (enrollment_number)
+    left join lines using (enrollment_number, month, department, place)
+    group by enrollment_number, month, department, place
 ),
 compared as (
-    select *, lag(cost) over (partition by department order by month) as cost_before from costs
+    select
+        *, lag(cost) over (partition by enrollment_number, department, place order by month) as cost_before
+    from costs
 )
 select
     month,
@@ -27,7 +31,9 @@ select
     cast(cost_before as decimal(18, 2)) as cost_before,
     cast(cost as decimal(18, 2)) as cost,
     cast(cost - cost_before as decimal(18, 2)) as difference,
-    cast(100 * (cost - cost_before) / nullif(cost_before, 0) as decimal(18, 1)) as percent
+    -- A charge and its refund may leave less than a cent: there is no percentage of that.
+    cast(100 * (cost - cost_before) / nullif(cast(cost_before as decimal(18, 2)), 0) as decimal(18, 1)) as percent,
+    enrollment_number
 from compared cross join parameters
 where month >= first_month
-order by month desc, case when department = 'total' then 1 else 0 end, compared.cost desc, department;
+order by enrollment_number, month desc, place, compared.cost desc, department;

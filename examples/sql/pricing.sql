@@ -24,6 +24,13 @@ create or replace temp macro list_cost(quantity, included_quantity, tiers, rates
     ])
 end;
 
+-- The tags as a map, not as JSON: a name that begins with / or $ would be read as a path.
+create or replace temp macro tag_entries(tags) as map_entries(tags::map(varchar, varchar));
+
+-- The value of a tag. Azure does not tell names of tags apart by case; an empty value is none.
+create or replace temp macro tag_value(tags, tag) as
+    nullif([entry.value for entry in tag_entries(tags) if lower(entry.key) = lower(tag)][1], '');
+
 -- Usage by the month in which it was used, each row with its share of what its meter costs the subscription that month.
 create or replace temp view usage_costs as
 with usage as (

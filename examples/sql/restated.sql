@@ -1,5 +1,5 @@
--- What has been restated since a day, and by how much? A month that was still growing is not restated: what is listed
--- had been read after its month was over, and then Azure changed it.
+-- What has been restated since a given day, and by how much? A month that was still growing is not restated: what is
+-- listed had been read after its month was over, and then Azure changed it.
 -- Edit the day. No row: nothing.
 with parameters as (select cast('2026-01-01' as timestamp) as since)
 select
