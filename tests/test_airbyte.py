@@ -836,6 +836,20 @@ def azure_resource_manager(sandbox: Sandbox, folder: Path, **more: Any) -> Conne
     return Connection(folder, config)
 
 
+def test_azure_resource_manager_is_read_again_from_its_own_states(sandbox: Sandbox, tmp_path: Path) -> None:
+    connection = azure_resource_manager(sandbox, tmp_path)
+    incremental = [name for name in RESOURCE_MANAGER if name != "billing_accounts"]
+    destination, key = Destination(), keys()
+    destination.load(connection.read(dict.fromkeys([*incremental, *AUDIT], "incremental")), key)
+    before = {name: len(destination.rows(name)) for name in destination.tables}
+    second = connection.read(dict.fromkeys([*incremental, *AUDIT], "incremental"), destination.states)
+    destination.load(second, key)
+    assert second.code == 0, second.error
+    before["period_refreshes"] += len(second.records("period_refreshes"))
+    assert {name: len(destination.rows(name)) for name in destination.tables} == before
+    assert second.records("rate_card_meters") == second.records("period_reconciliation") == []
+
+
 def test_every_message_is_one_of_airbytes_protocol(connection: Connection, sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.faults.append(Fault("202601/pricesheet", status=403))
     said = [

@@ -19,7 +19,7 @@ _AGAIN = "clear the connection's data, or refresh it, and everything is read aga
 class _Part(msgspec.Struct):
     """What must be right in it, or a run would fail in the middle; there is more."""
 
-    context: dict[str, str] = {}
+    context: dict[str, Any] = {}
     etag: str | None = None
     row_count: int = 0
     written_up_to: int = 0
