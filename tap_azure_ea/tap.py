@@ -136,9 +136,9 @@ class TapAzureEA(Tap):
 
     def sync_all(self) -> None:  # type: ignore[misc]  # the one place that knows when all is read
         """Read all streams; raise ``UnfinishedError`` at the end if something was refused while the rest was read."""
-        unseen = self.config["fail_on_difference"] and not self.streams[PeriodReconciliation.name].selected
-        if unseen:
-            self.logger.warning("fail_on_difference has no effect while %s is deselected", PeriodReconciliation.name)
+        reconciliation = self.streams.get(PeriodReconciliation.name)
+        if self.config["fail_on_difference"] and not (reconciliation and reconciliation.selected):
+            self.logger.warning("fail_on_difference has no effect without %s", PeriodReconciliation.name)
         super().sync_all()
         streams = [stream for stream in self.streams.values() if isinstance(stream, SnapshotStream)]
         failures = [f"{_some(titles)}: {error}" for stream in streams for error, titles in stream.failures.items()]

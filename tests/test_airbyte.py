@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -831,13 +831,20 @@ def test_the_log_is_as_loud_as_the_singer_doors(connection: Connection) -> None:
 
 
 def azure_resource_manager(sandbox: Sandbox, folder: Path, **more: Any) -> Connection:
-    config = billing_settings(sandbox, start_date="2026-03-01", **more)
+    config = billing_settings(sandbox, **{"start_date": "2026-03-01", **more})
     config["sign_in"] = {"credential": "access_token", "access_token": config.pop("access_token")}
     return Connection(folder, config)
 
 
-def test_azure_resource_manager_is_read_again_from_its_own_states(sandbox: Sandbox, tmp_path: Path) -> None:
-    connection = azure_resource_manager(sandbox, tmp_path)
+def test_azure_resource_manager_is_read_again_from_its_own_states(tmp_path: Path) -> None:
+    today = datetime.now(timezone.utc).date()
+    last_month = (today.replace(day=1) - timedelta(1)).replace(day=1)
+    with Sandbox(today=today, first_day=last_month) as sandbox:
+        connection = azure_resource_manager(sandbox, tmp_path, start_date=str(last_month))
+        assert_read_again(connection)
+
+
+def assert_read_again(connection: Connection) -> None:
     incremental = [name for name in RESOURCE_MANAGER if name != "billing_accounts"]
     destination, key = Destination(), keys()
     destination.load(connection.read(dict.fromkeys([*incremental, *AUDIT], "incremental")), key)

@@ -593,7 +593,7 @@ def test_fail_on_difference_without_the_reconciliation_is_told(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     sync(settings(sandbox, fail_on_difference=True), select={"usage_details": None})
-    assert "fail_on_difference has no effect while period_reconciliation is deselected" in caplog.text
+    assert "fail_on_difference has no effect without period_reconciliation" in caplog.text
 
 
 def test_what_cannot_be_compared_any_more_is_taken_back_until_it_can(sandbox: Sandbox) -> None:
