@@ -55,6 +55,12 @@ def test_one_version_is_named_everywhere() -> None:
     assert f": {built}\n" in (CONNECTOR / "Dockerfile").read_text(encoding="utf-8")
 
 
+def test_an_image_is_built_from_what_it_copies_and_nothing_else() -> None:
+    copied = {source for kind, given in steps() if kind == "COPY" for source in given.split()[:-1]}
+    lines = (PROJECT / ".dockerignore").read_text(encoding="utf-8").split()
+    assert lines == ["*", *sorted(f"!{source}" for source in copied), "**/__pycache__"]
+
+
 def test_the_steps_of_the_image_done_by_hand_give_both_executables(tmp_path: Path) -> None:
     code, environment = tmp_path / "code", tmp_path / "environment"
     code.mkdir()
