@@ -169,6 +169,7 @@ def test_each_step_may_fail_once(sandbox: Sandbox, path: str, fault: Fault, capl
         ("", "none of the first 50 lines is a header"),
         ("Date,Cost,Tags\n02/01/2026,1\n", "line 2 has 2 cells and the header 3"),
         ("Date,Cost,Tags\n02/01/2026,1,a,b\n", "line 2 has 4 cells and the header 3"),
+        ('Date,Cost,Tags\n02/01/2026,"1\r","\na\r\nb"\n\n02/01/2026,1\n', "line 7 has 2 cells and the header 3"),
         ('Date,Cost,Tags\n02/01/2026,1,"open\n', "line 2 cannot be read: unexpected end of data"),
         ("Date,Cost,Date\n02/01/2026,1,a\n", "names a column twice"),
     ],

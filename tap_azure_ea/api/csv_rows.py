@@ -5,18 +5,20 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import IO, Any, cast
+from typing import IO, cast
 
 ZIP, GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
 LONGEST_PREAMBLE = 50
 # As many rows at a time as fit into a processor's cache.
 TABLE_SIZE = 250
 LONGEST_CELL = 2**31 - 1
+LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True)
@@ -45,19 +47,26 @@ def csv_tables(file: IO[bytes], is_header: Callable[[list[str]], bool]) -> Itera
                 raise ValueError(f"none of the first {LONGEST_PREAMBLE} lines is a header")
             if len(set(header)) < len(header):
                 raise ValueError(f"the header names a column twice: {', '.join(header)}")
-            rows = _whole(lines, len(header))
-            while cells := list(islice(rows, TABLE_SIZE)):
-                yield Table(tuple(header), cells)
+            before = lines.line_num
+            while some := list(islice(lines, TABLE_SIZE)):
+                if cells := _whole(some, len(header), before):
+                    yield Table(tuple(header), cells)
+                before = lines.line_num
         except csv.Error as error:
             raise ValueError(f"line {lines.line_num} cannot be read: {error}") from None
 
 
-def _whole(lines: Any, width: int) -> Iterator[list[str]]:
-    """Pass the lines on that are not blank; each has as many cells as the header."""
-    for cells in filter(None, lines):
-        if len(cells) != width:
-            raise ValueError(f"line {lines.line_num} has {len(cells)} cells and the header {width}")
-        yield cells
+def _whole(lines: list[list[str]], width: int, before: int) -> list[list[str]]:
+    """Return the lines that are not blank, if each has as many cells as the header; ``before`` is the line before."""
+    whole = list(filter(None, lines))
+    if not whole or set(map(len, whole)) == {width}:
+        return whole
+    line_number = before
+    for cells in lines:
+        line_number += 1 + len(LINE_BREAK.findall(",".join(cells)))
+        if cells and len(cells) != width:
+            break
+    raise ValueError(f"line {line_number} has {len(cells)} cells and the header {width}")
 
 
 def csv_files(files: Iterable[IO[bytes]], is_header: Callable[[list[str]], bool]) -> Iterator[Table]:
