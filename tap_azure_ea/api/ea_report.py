@@ -6,7 +6,7 @@ import logging
 from time import monotonic, sleep
 from typing import IO, Any
 
-from tap_azure_ea.api.errors import NoDataError, RefusedError, ReportError
+from tap_azure_ea.api.errors import AzureError, NoDataError, RefusedError, ReportError
 from tap_azure_ea.api.http import Answer, HTTPClient
 from tap_azure_ea.api.retry_after import until_asked_again
 
@@ -53,5 +53,5 @@ def download_report(http: HTTPClient, submit_path: str, logger: logging.Logger) 
 def _status(answer: Answer) -> int:
     body: Any = answer.body
     if not isinstance(body, dict) or not isinstance(body.get("status"), int) or not body.get("reportUrl"):
-        raise ReportError(f"{answer.url} answered JSON that is not the status of a report: {body!s:.300}")
+        raise AzureError(f"{answer.url} answered JSON that is not the status of a report: {body!s:.300}")
     return int(body["status"])

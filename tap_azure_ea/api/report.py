@@ -12,7 +12,7 @@ from time import monotonic, sleep
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from tap_azure_ea.api.errors import DeadLinkError, NoDataError, ReportError
+from tap_azure_ea.api.errors import AzureError, DeadLinkError, NoDataError, ReportError
 from tap_azure_ea.api.http import Answer, HTTPClient
 from tap_azure_ea.api.retry_after import until_asked_again
 
@@ -73,7 +73,7 @@ def _status(answer: Answer) -> str:
     if answer.status == HTTPStatus.ACCEPTED:
         return "running"
     if not isinstance(answer.body, dict):
-        raise ReportError(f"{answer.url} answered JSON that is not the state of a report: {answer.body!s:.300}")
+        raise AzureError(f"{answer.url} answered JSON that is not the state of a report: {answer.body!s:.300}")
     return str(answer.body.get("status") or "").lower()
 
 
