@@ -389,6 +389,16 @@ def test_a_dataset_that_azure_does_not_list_for_a_period_differs_by_all_that_the
     }
 
 
+def test_a_dataset_that_is_listed_later_is_compared_by_what_was_read_of_it(sandbox: Sandbox) -> None:
+    unlist(sandbox)
+    target = Target()
+    target.load(read(sandbox).messages)
+    for start_date, expected in ((None, ["agrees"]), ("2026-02-10", [])):
+        target.load(read(sandbox, target.state, start_date=start_date).messages)
+        compared = target.live("period_reconciliation", billing_period_id="202602", comparison="usage_and_balance")
+        assert [record["status"] for record in compared] == expected
+
+
 def test_rows_that_azure_does_not_list_any_more_stay_and_that_is_told(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -207,13 +207,16 @@ class PeriodReconciliation(AuditStream):
         self._tell(found)
 
     def _kept(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """Return what is known of whole periods of this run's scopes, by scope and period, then by stream."""
+        """Return what is known of the periods of this run's scopes, by scope and period, then by stream.
+
+        Of a period that was cut, nothing is known that could be compared.
+        """
         found: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
         for stream, bookmark in self._tap.state.get("bookmarks", {}).items():
             for partition in bookmark.get("partitions", ()):
                 refresh, context = partition.get("refresh"), partition["context"]
-                if refresh and refresh["whole"] and scope_of(context) in self.api:
-                    found[_key(context)][stream] = refresh
+                if refresh and scope_of(context) in self.api:
+                    found[_key(context)][stream] = refresh if refresh["whole"] else {}
         for bookmark in self._tap.state.get("bookmarks", {}).get(self.name, {}).get("partitions", ()):
             if scope_of(bookmark["context"]) in self.api:
                 key = _key(bookmark["context"])
@@ -243,7 +246,7 @@ class PeriodReconciliation(AuditStream):
         bookmark = self.get_context_state(context)
         said = [[str(value) for name, value in record.items() if name != "reconciled_at"] for record in records]
         digest = hashlib.sha256(self.parameters(str(said)).encode()).hexdigest()[:16]
-        if bookmark.get("digest", digest if not records else None) == digest:
+        if bookmark.get("digest") == digest or not (records or bookmark.get("comparisons")):
             return
         names = [record["comparison"] for record in records]
         blank = dict.fromkeys((field.name for field in self.fields), None)
