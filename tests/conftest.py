@@ -214,6 +214,14 @@ def today(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pendulum, "now", now)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def supported_python() -> Iterator[None]:
+    """Let no process warn of Python 3.10, which is supported for as long as the SDK supports it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONWARNINGS", "ignore:Python 3.10 reached its end of life")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that a test would have waited."""
