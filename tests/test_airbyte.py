@@ -581,7 +581,6 @@ def test_a_catalog_that_is_none_is_told_as_such(catalog: Any, words: str) -> Non
     [
         ("usage", "incremental", "there is no stream usage with these settings: the streams are balance_summary"),
         ("invoices", "full_refresh", "there is no stream invoices with these settings"),
-        ("period_refreshes", "full_refresh", "stream period_refreshes is a log of what each run reads, so it is"),
     ],
 )
 def test_a_stream_that_cannot_be_read_is_incomplete_and_a_config_error_and_the_rest_is_read(
@@ -595,6 +594,17 @@ def test_a_stream_that_cannot_be_read_is_incomplete_and_a_config_error_and_the_r
     assert said.statuses(stream) == ["INCOMPLETE"]
     assert said.statuses("balance_summary") == ["STARTED", "RUNNING", "COMPLETE"]
     assert len(said.records("balance_summary")) == 3
+
+
+def test_a_full_refresh_of_the_log_is_told_to_hold_this_run_alone(connection: Connection) -> None:
+    said = connection.read({"balance_summary": "incremental", "period_refreshes": "full_refresh"})
+    assert said.code == 0
+    assert "Stream period_refreshes is a log: a full refresh of it holds nothing of earlier runs" in [
+        log["message"] for log in said.of("LOG") if log["level"] == "WARN"
+    ]
+    assert said.statuses("period_refreshes") == ["STARTED", "RUNNING", "COMPLETE"]
+    states = [s for s in said.of("STATE") if s["stream"]["stream_descriptor"]["name"] == "period_refreshes"]
+    assert [state["sourceStats"]["recordCount"] for state in states] == [3]
 
 
 def test_a_field_that_is_not_there_is_told_and_the_others_are_read(connection: Connection) -> None:

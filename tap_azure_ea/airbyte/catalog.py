@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -61,23 +61,13 @@ def configured_streams(catalog: object) -> dict[str, dict[str, Any]]:
         configured = {chosen["stream"]["name"]: chosen for chosen in catalog["streams"]}  # type: ignore[index]
         modes = {chosen["sync_mode"] for chosen in configured.values()}
         for chosen in configured.values():
+            # What describes no columns raises here, and not when it is read.
             _chosen_columns(chosen)
     except (KeyError, TypeError, AttributeError):
         raise ConfigValidationError("the configured catalog is not one of Airbyte's") from None
     if unknown := modes - {FULL_REFRESH, INCREMENTAL}:
         raise ConfigValidationError(f"there is no sync mode {', '.join(sorted(map(str, unknown)))}")
     return configured
-
-
-def problems(
-    configured: Mapping[str, Mapping[str, Any]], known: Mapping[str, SnapshotStream[Any]]
-) -> Iterator[tuple[str, str]]:
-    """Yield the name of each stream that was chosen and cannot be read, and why not."""
-    for name, chosen in configured.items():
-        if name not in known:
-            yield name, f"there is no stream {name} with these settings: the streams are {', '.join(known)}"
-        elif known[name].written_by_others and chosen["sync_mode"] == FULL_REFRESH:
-            yield name, f"stream {name} is a log of what each run reads, so it is incremental only"
 
 
 def unknown_fields(chosen: Mapping[str, Any], stream: SnapshotStream[Any]) -> set[str]:

@@ -19,7 +19,6 @@ from tap_azure_ea.airbyte.catalog import (
     FULL_REFRESH,
     airbyte_stream,
     configured_streams,
-    problems,
     singer_catalog,
     unknown_fields,
 )
@@ -110,11 +109,14 @@ def _chosen(
     """Return the streams that were chosen and can be read, and why others cannot."""
     streams = {stream.name: stream for stream in _streams(known)}
     configured, unread = configured_streams(_file(arguments.catalog)), list[Exception]()
-    for name, problem in list(problems(configured, streams)):
+    for name in [name for name in configured if name not in streams]:
         del configured[name]
         output.leave_out(name)
-        unread.append(ConfigValidationError(f"{problem}: refresh the source schema."))
+        problem = f"there is no stream {name} with these settings: the streams are {', '.join(streams)}"
+        unread.append(ConfigValidationError(f"{problem}. Refresh the source schema."))
     for name, chosen in configured.items():
+        if streams[name].written_by_others and chosen["sync_mode"] == FULL_REFRESH:
+            known.logger.warning("Stream %s is a log: a full refresh of it holds nothing of earlier runs", name)
         if strangers := unknown_fields(chosen, streams[name]):
             known.logger.warning("Stream %s has no field %s: refresh the source schema", name, ", ".join(strangers))
     return configured, unread

@@ -100,7 +100,7 @@ class AirbyteWriter(Output):
                 # The log first: no other stream's STATE vouches for a period whose refresh is not vouched for.
                 for reading in sorted(self._readings.values(), key=lambda reading: not reading.is_log):
                     if reading.is_open:
-                        self._vouch(reading, last=reading.is_log)
+                        self._vouch(reading, last=reading.is_log and not reading.full_refresh)
 
     def write_records(self, stream: str, records: Records) -> None:
         """Gather RECORDs, or hold them until their part is complete."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from io import IOBase
 from itertools import islice
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Generic, TypeVar
 
 from tap_azure_ea.api.errors import AzureError, ReportError
@@ -66,7 +66,8 @@ class _Fetch(Thread, Generic[T]):
         self._items = items
         self._item: T | None = None
         self._error: Exception | None = None
-        self._abandoned = False
+        self._lock = Lock()
+        self._done = self._abandoned = False
         self.start()
 
     def run(self) -> None:
@@ -74,8 +75,10 @@ class _Fetch(Thread, Generic[T]):
             self._item = next(self._items, None)
         except Exception as error:  # noqa: BLE001 - it is raised where the item is asked for
             self._error = error
-        if self._abandoned:
-            self._close()
+        with self._lock:
+            self._done = True
+            if self._abandoned:
+                self._close()
 
     def result(self) -> T | None:
         self.join()
@@ -84,9 +87,10 @@ class _Fetch(Thread, Generic[T]):
         return self._item
 
     def abandon(self) -> None:
-        self._abandoned = True
-        if not self.is_alive():
-            self._close()
+        with self._lock:
+            self._abandoned = True
+            if self._done:
+                self._close()
 
     def _close(self) -> None:
         if isinstance(self._item, IOBase):
