@@ -71,7 +71,7 @@ class Refresh:
 
     def confirm(self) -> bool:
         """Note that a period that is over has not changed since it was read; say whether that is news."""
-        news = bool(self._last) and not self._last["closed"] and self._is_over
+        news = bool(self._last) and not self._last.get("closed") and self._is_over
         if news:
             self._last["closed"] = True
         return news
