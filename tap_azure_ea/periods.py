@@ -28,6 +28,16 @@ def scope_of(context: Mapping[str, str]) -> str:
     return next(value for name, value in context.items() if name != BILLING_PERIOD_ID.name)
 
 
+def key_of(context: Mapping[str, str]) -> tuple[str, str]:
+    """Return what a period is of, and the period."""
+    return scope_of(context), context[BILLING_PERIOD_ID.name]
+
+
+def is_over(billing_period_id: str) -> bool:
+    """Whether its last day has passed, UTC."""
+    return billing_period_id < months_ago(0)[:7].replace("-", "")
+
+
 def months(start: str, end: str) -> Iterator[BillingPeriod]:
     """Yield the months from one day to another, newest first; only days to come are no cut of the last one."""
     today = str(pendulum.now("UTC").date())

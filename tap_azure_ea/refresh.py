@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 from tap_azure_ea.fields import Field, flag, integer, number, own, text, timestamp
+from tap_azure_ea.periods import is_over
 from tap_azure_ea.records import Record
 from tap_azure_ea.snapshot import SETTLED, Snapshot, now
 from tap_azure_ea.totals import ZERO, Sums, Totals, difference, total
@@ -65,13 +66,14 @@ class Refresh:
 
     def begin(self) -> bool:
         """Begin a series if there is none; say whether a STATE must say so before the log can."""
-        begun = "series" not in self._snapshot.bookmark
-        self._snapshot.bookmark.setdefault("series", now())
+        begun = bool(self._billing_period_id) and "series" not in self._snapshot.bookmark
+        if begun:
+            self._snapshot.bookmark["series"] = now()
         return begun
 
     def confirm(self) -> bool:
         """Note that a period that is over has not changed since it was read; say whether that is news."""
-        news = bool(self._last) and not self._last.get("closed") and self._is_over
+        news = bool(self._last) and not self._last.get("closed") and is_over(self._billing_period_id)
         if news:
             self._last["closed"] = True
         return news
@@ -113,12 +115,14 @@ class Refresh:
 
     def bookmark(self, *, whole: bool) -> dict[str, Any]:
         """Return what the bookmark is to keep for the next one, and for the reconciliation."""
+        if not self._billing_period_id:
+            return {}
         return {
             "refresh": {
                 "number": self._number,
                 "version": self._version,
                 "whole": whole,
-                "closed": self._is_over,
+                "closed": is_over(self._billing_period_id),
                 "currency_code": self._totals.currency_code,
                 "sums": self._totals.sums,
             }
@@ -131,10 +135,6 @@ class Refresh:
     @property
     def _version(self) -> str | None:
         return None if self._snapshot.version == SETTLED else self._snapshot.version
-
-    @property
-    def _is_over(self) -> bool:
-        return now()[:7].replace("-", "") > self._billing_period_id
 
     @property
     def _amount(self) -> Decimal | None:

@@ -95,6 +95,11 @@ class SnapshotStream(Stream, Generic[API]):
     def parts(self, context: Context) -> Iterator[Part]:
         """Yield what a partition is asked for in; each is read before the next is yielded."""
 
+    def bookmarks(self, stream: str) -> list[dict[str, Any]]:
+        """Return the bookmarks of a stream's partitions, without adding any."""
+        found: list[dict[str, Any]] = self._tap.state.get("bookmarks", {}).get(stream, {}).get("partitions", [])
+        return found
+
     def without_rows(self) -> Iterable[Mapping[str, str]]:
         """Return the periods asked for that Azure says have nothing of this dataset."""
         return ()
@@ -176,26 +181,27 @@ class SnapshotStream(Stream, Generic[API]):
             pages = reading.pages(snapshot.etag)
             if pages is None:
                 progress.unchanged()
-                if period and refresh.confirm():
+                if refresh.confirm():
                     publish()
                 return
-            if period and refresh.begin():
+            if refresh.begin():
                 publish()
             yield from snapshot.replace(pages, reading.read, reading.reader.blank())
             complete = True
             progress.read(refresh.reason, reading.reader)
-            kept = refresh.bookmark(whole=part.whole) if period else {}
             if period and self.refreshed:
                 record = refresh.record(reading.reader.misfits.total())
                 self._unvouched.append(partial(self.refreshed, self.name, part.given, record))
-            self._unvouched += [partial(snapshot.vouch, **kept), part.finish, publish]
+            vouch = partial(snapshot.vouch, **refresh.bookmark(whole=part.whole))
+            self._unvouched += [vouch, part.finish, publish]
         except NoDataError as error:
             progress.no_data(error)
             self._unvouched.append(part.leave)
             if isinstance(error, NotReadyError):
                 self.unready.append(error)
         finally:
-            self._end_part(complete=complete)
+            if self._buffer:
+                self._buffer.end_part(self.name, complete=complete)
         self.vouch_by()
 
     def vouch_by(self, *steps: Callable[[], None]) -> None:
@@ -266,15 +272,15 @@ class SnapshotStream(Stream, Generic[API]):
 
     def write(self, records: Records) -> None:
         """Write records as RECORD messages, on the SDK's road where they are mapped, flattened or written elsewhere."""
-        if self._fast and isinstance(self._tap.message_writer, BufferedWriter):
-            self._tap.message_writer.write_records(self.name, records)
+        if self._buffer and self._fast:
+            self._buffer.write_records(self.name, records)
         else:
             for record in records:
                 self._write_record_message(record)
 
     @cached_property
     def _fast(self) -> bool:
-        return not self._mapped and isinstance(self._tap.message_writer, BufferedWriter)
+        return bool(self._buffer) and not self._mapped
 
     @cached_property
     def _mapped(self) -> bool:
@@ -287,12 +293,13 @@ class SnapshotStream(Stream, Generic[API]):
 
     def flush(self) -> None:
         """Write out what the writer has gathered."""
-        if isinstance(self._tap.message_writer, BufferedWriter):
-            self._tap.message_writer.flush()
+        if self._buffer:
+            self._buffer.flush()
 
-    def _end_part(self, *, complete: bool) -> None:
-        if isinstance(self._tap.message_writer, BufferedWriter):
-            self._tap.message_writer.end_part(self.name, complete=complete)
+    @property
+    def _buffer(self) -> BufferedWriter | None:
+        writer = self._tap.message_writer
+        return writer if isinstance(writer, BufferedWriter) else None
 
     def _vouch(self) -> None:
         """Let the bookmarks of what was written last say so, and say it at once."""

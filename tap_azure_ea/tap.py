@@ -22,6 +22,7 @@ from tap_azure_ea.api.ea_reporting import EAReportingAPI
 from tap_azure_ea.api.entra import AccessToken, Identity, SignIn
 from tap_azure_ea.api.errors import AzureError, UnfinishedError
 from tap_azure_ea.api.resource_manager import CLOUDS, ResourceManagerAPI
+from tap_azure_ea.api.urls import without_secrets
 from tap_azure_ea.datasets import audit, billing, cost_management, datasets, ea_reporting
 from tap_azure_ea.datasets.audit.period_reconciliation import PeriodReconciliation
 from tap_azure_ea.datasets.audit.period_refreshes import PeriodRefreshes
@@ -82,7 +83,7 @@ class TapAzureEA(Tap):
             super().__init__(validate_config=validate_config, **options)
             problems = list(self.settings.problems()) if validate_config else []
         except ConfigValidationError as error:
-            problems = [_without(_secrets(given), problem) for problem in error.errors]
+            problems = [without_secrets(problem, _secrets(given)) for problem in error.errors]
         if problems:
             raise ConfigValidationError("; ".join(problems), errors=problems) from None
 
@@ -243,9 +244,3 @@ def _given(config: object) -> Mapping[str, Any]:
 
 def _secrets(config: Mapping[str, Any]) -> list[str]:
     return [repr(value) for name, value in config.items() if name in SECRETS]
-
-
-def _without(secrets: list[str], problem: str) -> str:
-    for secret in secrets:
-        problem = problem.replace(secret, "***")
-    return problem

@@ -28,7 +28,7 @@ ALLOWED = {
     "periods": {"fields"},
     "settings": {"api", "fields"},
     "totals": {"records"},
-    "refresh": {"fields", "records", "snapshot", "totals"},
+    "refresh": {"fields", "periods", "records", "snapshot", "totals"},
     "charge_ids": {"fields", "records"},
     "reading": {"api", "charge_ids", "fields", "progress", "records", "snapshot", "totals"},
     "stream": {

@@ -70,10 +70,10 @@ def configured_streams(catalog: object) -> dict[str, dict[str, Any]]:
     return configured
 
 
-def unknown_fields(chosen: Mapping[str, Any], stream: SnapshotStream[Any]) -> set[str]:
+def unknown_fields(chosen: Mapping[str, Any], stream: SnapshotStream[Any]) -> list[str]:
     """Return the fields that were chosen of a stream and that it does not have."""
     known: dict[str, Any] = _json_schema(stream.schema)["properties"]
-    return set(_chosen_columns(chosen)) - known.keys()
+    return sorted(set(_chosen_columns(chosen)) - known.keys())
 
 
 def singer_catalog(catalog: Mapping[str, Any], configured: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tap_azure_ea.api.errors import DifferenceError
 from tap_azure_ea.datasets.audit import SCOPE, AuditStream
 from tap_azure_ea.fields import Field, number, own, text, timestamp
-from tap_azure_ea.periods import BILLING_PERIOD_ID, months_ago, scope_of
+from tap_azure_ea.periods import BILLING_PERIOD_ID, is_over, key_of, scope_of
 from tap_azure_ea.records import Record, Records
 from tap_azure_ea.snapshot import DELETED_AT, now
 from tap_azure_ea.stream import SnapshotStream
@@ -117,23 +117,20 @@ _stated = partial(Term, stated=True)
 
 def _of_balance(dataset: str, prefix: str = "") -> tuple[Comparison, ...]:
     """Return what must hold within each balance."""
-    beginning, ending, bought, adjusted, used, overage, over_service, separate = (
-        _stated(f"{dataset}.{column}")
-        for column in (
-            "beginning_balance",
-            "ending_balance",
-            "new_purchases",
-            "adjustments",
-            "utilized",
-            "total_overage",
-            "service_overage",
-            "charges_billed_separately",
-        )
+
+    def term(column: str, *, is_subtracted: bool = False) -> Term:
+        return Term(f"{dataset}.{column}", stated=True, is_subtracted=is_subtracted)
+
+    carried = (
+        term("beginning_balance"),
+        term("new_purchases"),
+        term("adjustments"),
+        term("utilized", is_subtracted=True),
     )
-    carried = (beginning, bought, adjusted, replace(used, is_subtracted=True))
+    billed = (term("service_overage"), term("charges_billed_separately"))
     return (
-        Comparison(f"{prefix}overage", (overage,), (over_service, separate)),
-        Comparison(f"{prefix}ending_balance", (ending,), carried),
+        Comparison(f"{prefix}overage", (term("total_overage"),), billed),
+        Comparison(f"{prefix}ending_balance", (term("ending_balance"),), carried),
     )
 
 
@@ -199,10 +196,11 @@ class PeriodReconciliation(AuditStream):
         found: dict[str, list[str]] = defaultdict(list)
         self._note_what_is_not_listed()
         for (scope, period), refreshes in sorted(self._kept().items(), reverse=True):
-            records = list(self._compared(scope, period, refreshes))
+            period_context = _context(scope, period)
+            records = list(self._compared(period_context, refreshes))
             for record in records:
                 found[record["status"]].append(_told(record))
-            yield from self._changed({SCOPE.name: scope, BILLING_PERIOD_ID.name: period}, records)
+            yield from self._changed(period_context, records)
         self.flush()
         self._tell(found)
 
@@ -212,14 +210,14 @@ class PeriodReconciliation(AuditStream):
         Of a period that was cut, nothing is known that could be compared.
         """
         found: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
-        for stream, bookmark in self._tap.state.get("bookmarks", {}).items():
-            for partition in bookmark.get("partitions", ()):
-                refresh, context = partition.get("refresh"), partition["context"]
+        for stream in self._tap.state.get("bookmarks", {}):
+            for bookmark in self.bookmarks(stream):
+                refresh, context = bookmark.get("refresh"), bookmark["context"]
                 if refresh and scope_of(context) in self.api:
-                    found[_key(context)][stream] = refresh if refresh["whole"] else {}
-        for bookmark in self._tap.state.get("bookmarks", {}).get(self.name, {}).get("partitions", ()):
+                    found[key_of(context)][stream] = refresh if refresh["whole"] else {}
+        for bookmark in self.bookmarks(self.name):
             if scope_of(bookmark["context"]) in self.api:
-                key = _key(bookmark["context"])
+                key = key_of(bookmark["context"])
                 found[key] = {**bookmark.get("without", {}), **found[key]}
         return found
 
@@ -228,18 +226,19 @@ class PeriodReconciliation(AuditStream):
         for dataset in self._tap.streams.values():
             if isinstance(dataset, SnapshotStream) and dataset.selected and dataset.amounts:
                 for context in dataset.without_rows():
-                    scope, period = _key(context)
-                    bookmark = self.get_context_state({SCOPE.name: scope, BILLING_PERIOD_ID.name: period})
+                    bookmark = self.get_context_state(_context(*key_of(context)))
                     nothing: dict[str, Any] = {"sums": {amount: {} for amount in dataset.amounts}}
                     bookmark.setdefault("without", {})[dataset.name] = nothing
 
-    def _compared(self, scope: str, period: str, refreshes: Refreshes) -> Iterator[Record]:
-        is_open = period >= months_ago(0)[:7].replace("-", "")
-        blank = dict.fromkeys((field.name for field in self.fields), None)
+    def _compared(self, context: Mapping[str, str], refreshes: Refreshes) -> Iterator[Record]:
+        is_open = not is_over(context[BILLING_PERIOD_ID.name])
         for comparison in COMPARISONS:
             if record := comparison.record(refreshes, is_open=is_open):
-                given = {SCOPE.name: scope, BILLING_PERIOD_ID.name: period, "reconciled_at": now()}
-                yield {**blank, **given, **record}
+                yield {**self._blank, **context, **record, "reconciled_at": now()}
+
+    @property
+    def _blank(self) -> Record:
+        return dict.fromkeys((field.name for field in self.fields), None)
 
     def _changed(self, context: dict[str, str], records: list[Record]) -> Iterator[Records]:
         """Yield the records of a period, if they say something else than those that were emitted last."""
@@ -249,9 +248,8 @@ class PeriodReconciliation(AuditStream):
         if bookmark.get("digest") == digest or not (records or bookmark.get("comparisons")):
             return
         names = [record["comparison"] for record in records]
-        blank = dict.fromkeys((field.name for field in self.fields), None)
         gone = [
-            {**blank, **context, "comparison": name, DELETED_AT.name: now()}
+            {**self._blank, **context, "comparison": name, DELETED_AT.name: now()}
             for name in bookmark.get("comparisons", ())
             if name not in names
         ]
@@ -275,5 +273,5 @@ def _told(record: Record) -> str:
     return ("Period {billing_period_id} of {scope}: " + sides).format(**record)
 
 
-def _key(context: Mapping[str, str]) -> tuple[str, str]:
-    return scope_of(context), context[BILLING_PERIOD_ID.name]
+def _context(scope: str, billing_period_id: str) -> dict[str, str]:
+    return {SCOPE.name: scope, BILLING_PERIOD_ID.name: billing_period_id}

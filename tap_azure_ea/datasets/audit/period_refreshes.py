@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tap_azure_ea.batch import BatchFiles
 from tap_azure_ea.datasets.audit import SCOPE, AuditStream
 from tap_azure_ea.fields import text
-from tap_azure_ea.periods import BILLING_PERIOD_ID, scope_of
+from tap_azure_ea.periods import BILLING_PERIOD_ID, key_of
 from tap_azure_ea.records import Record, Records
 from tap_azure_ea.refresh import FIELDS
 
@@ -41,7 +41,7 @@ class PeriodRefreshes(AuditStream):
         if not self.selected:
             return
         self._write_schema_message()
-        scope, period = scope_of(given), given[BILLING_PERIOD_ID.name]
+        scope, period = key_of(given)
         if dataset in BALANCES:
             self._currencies[scope, period] = refresh["currency_code"]
         record = {
@@ -63,10 +63,10 @@ class PeriodRefreshes(AuditStream):
     def _currencies(self) -> dict[tuple[str, str], str | None]:
         """The currency of each period's balance, by scope and period."""
         return {
-            (scope_of(context), context[BILLING_PERIOD_ID.name]): partition["refresh"]["currency_code"]
+            key_of(bookmark["context"]): bookmark["refresh"]["currency_code"]
             for balances in BALANCES
-            for partition in self._tap.state.get("bookmarks", {}).get(balances, {}).get("partitions", ())
-            if "refresh" in partition and (context := partition["context"])
+            for bookmark in self.bookmarks(balances)
+            if "refresh" in bookmark
         }
 
     def _write(self, records: Records) -> None:

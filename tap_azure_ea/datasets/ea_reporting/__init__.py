@@ -56,8 +56,7 @@ class EAReportingStream(SnapshotStream[EAReportingAPI]):
     @cached_property
     def periods(self) -> dict[str, BillingPeriod]:
         """The billing periods that have this dataset, or had it when they were read, newest first, by their id."""
-        bookmarks = self._tap.state.get("bookmarks", {}).get(self.name, {}).get("partitions", ())
-        known = [bookmark["context"] for bookmark in bookmarks if bookmark.get("row_count")]
+        known = [bookmark["context"] for bookmark in self.bookmarks(self.name) if bookmark.get("row_count")]
         had = [period for period in self.unlisted.values() if self.context_of(period.billing_period_id) in known]
         periods = {period.billing_period_id: period for period in [*self.helper.periods_with(self.name), *had]}
         return dict(sorted(periods.items(), reverse=True))
