@@ -119,7 +119,7 @@ def _of_balance(dataset: str, prefix: str = "") -> tuple[Comparison, ...]:
     """Return what must hold within each balance."""
 
     def term(column: str, *, is_subtracted: bool = False) -> Term:
-        return Term(f"{dataset}.{column}", stated=True, is_subtracted=is_subtracted)
+        return _stated(f"{dataset}.{column}", is_subtracted=is_subtracted)
 
     carried = (
         term("beginning_balance"),
